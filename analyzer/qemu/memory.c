@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "qemu/memory.h"
+
+struct virtq_error *image_read(const struct qemu *qemu, enum qemu_query type, uint64_t address,
+			       const char *what, struct image *image_ret)
+{
+	const struct layout_item *item = qemu_item(qemu, type);
+
+	if (!item->present)
+		return error_new(VIRTQ_ERROR_NOT_FOUND, "%s: struct %s is not in this binary's debug info",
+				 what, qemu_schema.queries[type].name);
+	if (item->size > IMAGE_SIZE_MAX)
+		return error_new(VIRTQ_ERROR_LIMIT, "%s: struct %s has %llu bytes, expected at most %d",
+				 what, qemu_schema.queries[type].name,
+				 (unsigned long long)item->size, IMAGE_SIZE_MAX);
+	if (!address || address % 4)
+		return error_new(VIRTQ_ERROR_BAD_DATA, "%s: 0x%llx is no address of a struct %s", what,
+				 (unsigned long long)address, qemu_schema.queries[type].name);
+	image_ret->qemu = qemu;
+	image_ret->address = address;
+	return target_read(qemu->target, address, image_ret->bytes, item->size, what);
+}
+
+uint64_t member_get(const struct qemu *qemu, const uint8_t *bytes, enum qemu_query member)
+{
+	const struct layout_item *item = qemu_item(qemu, member);
+
+	return item->present ? bytes_get(bytes + item->offset, item->size, qemu->layout->order) : 0;
+}
+
+struct fact member_get_fact(const struct qemu *qemu, const uint8_t *bytes, enum qemu_query member)
+{
+	if (!qemu_has(qemu, member))
+		return (struct fact){ 0 };
+	return fact_of(member_get(qemu, bytes, member));
+}
+
+uint64_t image_get_link(const struct image *image, enum qemu_query member)
+{
+	const struct layout_item *item = qemu_item(image->qemu, member);
+	const struct layout *layout = image->qemu->layout;
+
+	if (!item->present || item->size < layout->pointer_size)
+		return 0;
+	return bytes_get(image->bytes + item->offset, layout->pointer_size, layout->order);
+}
+
+struct virtq_error *image_get_string(const struct image *image, enum qemu_query member,
+				     const char *what, char **string_ret)
+{
+	uint64_t pointer = image_get(image, member);
+
+	if (!pointer) {
+		*string_ret = NULL;
+		return NULL;
+	}
+	return target_read_string(image->qemu->target, pointer, NAME_SIZE_MAX, string_ret, what);
+}
+
+struct virtq_error *list_walk_step(struct list_walk *walk, uint64_t element, const char *what)
+{
+	if (walk->steps && element == walk->mark)
+		return error_new(VIRTQ_ERROR_BAD_DATA, "%s: the list comes back to 0x%llx after %zu elements",
+				 what, (unsigned long long)element, walk->steps);
+	if (walk->steps >= LIST_LENGTH_MAX)
+		return error_new(VIRTQ_ERROR_LIMIT, "%s: the list has more than %d elements", what,
+				 LIST_LENGTH_MAX);
+	if (walk->steps == walk->next_mark) {
+		walk->mark = element;
+		walk->next_mark = walk->next_mark ? walk->next_mark * 2 : 1;
+	}
+	walk->steps++;
+	return NULL;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which queues a device has, and what their VirtQueues say. The rings in guest
+ * memory, and the reading of both at one instant, are in ring.c.
+ */
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "qemu/queue.h"
+#include "qemu/ring.h"
+#include "qemu/roles.h"
+#include "qemu/transport.h"
+#include "qemu/vhost.h"
+#include "vring/vring.h"
+
+/** VIRTIO_QUEUE_MAX (include/hw/virtio/virtio.h): length of VirtIODevice.vq. */
+enum { VIRTIO_QUEUE_MAX = 1024 };
+
+/** VirtQueues read at once while looking for the last one. */
+enum { CHUNK = 64 };
+
+/**
+ * Check one VirtQueue of the array before it is believed: QEMU sets vdev and
+ * queue_index of all of them in virtio_init().
+ */
+static struct virtq_error *check_queue(const struct qemu *qemu, const struct device *device,
+				       const uint8_t *bytes, size_t index)
+{
+	uint64_t vdev = member_get(qemu, bytes, QEMU_VirtQueue_vdev);
+	uint64_t queue_index = member_get(qemu, bytes, QEMU_VirtQueue_queue_index);
+	uint64_t num = member_get(qemu, bytes, QEMU_VirtQueue_vring_num);
+
+	if (vdev != device->address)
+		return error_new(VIRTQ_ERROR_BAD_DATA,
+				 "VirtQueue %zu: vdev is 0x%llx, expected 0x%llx", index,
+				 (unsigned long long)vdev, (unsigned long long)device->address);
+	if (queue_index != index)
+		return error_new(VIRTQ_ERROR_BAD_DATA,
+				 "VirtQueue %zu: queue_index is %llu", index,
+				 (unsigned long long)queue_index);
+	if (num > VRING_NUM_MAX)
+		return error_new(VIRTQ_ERROR_BAD_DATA,
+				 "VirtQueue %zu: vring.num is %llu, expected at most %d", index,
+				 (unsigned long long)num, VRING_NUM_MAX);
+	return NULL;
+}
+
+void queue_read_facts(const struct qemu *qemu, const uint8_t *bytes, struct queue *queue)
+{
+#define READ(member, ...) queue->member = member_get_fact(qemu, bytes, QEMU_VirtQueue_##member);
+	VIRTQUEUE_FACTS(READ)
+#undef READ
+	queue->handle_output = member_get_fact(qemu, bytes, QEMU_VirtQueue_handle_output);
+}
+
+static void queue_facts_unreadable(const struct qemu *qemu, struct queue *queue)
+{
+#define UNREADABLE(member, ...)                       \
+	if (qemu_has(qemu, QEMU_VirtQueue_##member))  \
+		queue->member = fact_unreadable();
+	VIRTQUEUE_FACTS(UNREADABLE)
+	UNREADABLE(handle_output)
+#undef UNREADABLE
+}
+
+/** First look at one VirtQueue of the array. */
+static void queue_init(const struct sampler *sampler, const struct device *device,
+		       const uint8_t *bytes, size_t index, struct queue *queue)
+{
+	uint64_t features = fact_known(device->guest_features) ? device->guest_features.value : 0;
+	struct virtq_error *error = check_queue(sampler->qemu, device, bytes, index);
+
+	queue->packed = features & VIRTIO_F_RING_PACKED;
+	queue->event_idx = features & VIRTIO_F_EVENT_IDX;
+	if (error) {
+		queue_facts_unreadable(sampler->qemu, queue);
+		sampler_set_problem(&queue->problem, error);
+		return;
+	}
+	queue->readable = true;
+	queue_read_facts(sampler->qemu, bytes, queue);
+	queue->caches_address = member_get(sampler->qemu, bytes, QEMU_VirtQueue_caches);
+	queue->set_up = queue->vring_num.value && queue->vring_desc.value;
+}
+
+/** Append the queues of one chunk. @return false when the last one was met. */
+static struct virtq_error *add_chunk(const struct sampler *sampler, struct device *device,
+				     uint64_t address, const uint8_t *bytes, size_t num,
+				     bool *more_ret)
+{
+	const struct qemu *qemu = sampler->qemu;
+	size_t stride = qemu_item(qemu, QEMU_STRUCT_VirtQueue)->size;
+	size_t found = 0;
+
+	/* QEMU's own count ends at the first vring.num of 0: virtio_get_num_queues() */
+	while (found < num && member_get(qemu, bytes + found * stride, QEMU_VirtQueue_vring_num))
+		found++;
+	*more_ret = found == num;
+	if (!found)
+		return NULL;
+
+	struct queue *queues = reallocarray(device->queues, device->queue_num + found,
+					    sizeof(*queues));
+	if (!queues)
+		return &virtq_error_no_memory;
+	device->queues = queues;
+	for (size_t i = 0; i < found; i++) {
+		size_t index = device->queue_num;
+		struct queue *queue = &queues[device->queue_num++];
+
+		*queue = (struct queue){ .index = (uint16_t)index,
+					 .address = address + i * stride,
+					 .selected = true };
+		queue_init(sampler, device, bytes + i * stride, index, queue);
+	}
+	return NULL;
+}
+
+static struct virtq_error *read_array(const struct sampler *sampler, struct device *device)
+{
+	const struct qemu *qemu = sampler->qemu;
+	size_t stride = qemu_item(qemu, QEMU_STRUCT_VirtQueue)->size;
+	_cleanup_free_ uint8_t *bytes = array_new(CHUNK, stride);
+	uint64_t array;
+	bool more = true;
+
+	if (!bytes)
+		return &virtq_error_no_memory;
+	TRY(target_read_pointer(qemu->target,
+				qemu_member_address(qemu, device->address, QEMU_VirtIODevice_vq),
+				&array, "VirtIODevice.vq"));
+	for (size_t i = 0; more && i < VIRTIO_QUEUE_MAX; i += CHUNK) {
+		uint64_t address = array + i * stride;
+
+		TRY(target_read(qemu->target, address, bytes, CHUNK * stride, "VirtIODevice.vq"));
+		TRY(add_chunk(sampler, device, address, bytes, CHUNK, &more));
+	}
+	return NULL;
+}
+
+struct virtq_error *queues_read(struct sampler *sampler, struct device *device)
+{
+	struct virtq_error *error = read_array(sampler, device);
+
+	if (error) {
+		if (error->code == VIRTQ_ERROR_NO_MEMORY || error->code == VIRTQ_ERROR_NO_PROCESS)
+			return error;
+		sampler_set_problem(&device->problem, error_prefix(error, "queues"));
+	}
+	roles_assign(sampler, device);
+	vhost_mark(sampler, device);
+	transport_read_queues(sampler, device);
+	return rings_read(sampler, device);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the rest of virtq uses of qemu/: a QEMU in, a sample out. */
+#ifndef VIRTQ_QEMU_SAMPLE_H
+#define VIRTQ_QEMU_SAMPLE_H
+
+#include "model/sample.h"
+#include "qemu/memory.h"
+
+/**
+ * Take one sample of every virtio device. A device or queue that cannot be
+ * read is marked so in the sample; the others are still read.
+ * @return an error only if no device can be looked for at all, or the target
+ *         is gone (NO_PROCESS).
+ */
+MUST_CHECK struct virtq_error *qemu_sample(const struct qemu *qemu, struct sample *sample_ret);
+
+/** QEMU's version as the binary has it, or NULL; borrowed from the layout. */
+const char *qemu_version(const struct layout *layout);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "qemu/schema.h"
+
+#include "base/checked.h"
+#include "qemu/memory.h"
+
+/*
+ * A function that is global and not inlined in all known versions leads to
+ * the unit through .debug_aranges; the name is for binaries without it.
+ */
+static const struct layout_unit units[QEMU_UNIT_NUM] = {
+	[QEMU_UNIT_VIRTIO] = { { "virtqueue_pop", "virtio_add_queue", "virtio_init" },
+			       { "hw/virtio/virtio.c" } },
+	[QEMU_UNIT_OBJECT] = { { "object_get_root", "object_new", "type_register_static" },
+			       { "qom/object.c" } },
+	[QEMU_UNIT_SYSBUS] = { { "sysbus_get_default" }, { "hw/core/sysbus.c" } },
+	[QEMU_UNIT_RUNSTATE] = { { "qemu_add_vm_change_state_handler" },
+				 { "system/runstate.c", "softmmu/runstate.c", "softmmu/vl.c" } },
+	[QEMU_UNIT_MEMORY] = { { "memory_listener_register" },
+			       { "system/memory.c", "softmmu/memory.c" } },
+	[QEMU_UNIT_PCI] = { { "virtio_pci_types_register" }, { "hw/virtio/virtio-pci.c" } },
+	[QEMU_UNIT_CCW] = { { "virtio_ccw_get_vdev" }, { "hw/s390x/virtio-ccw.c" } },
+	[QEMU_UNIT_VHOST] = { { "vhost_dev_init" }, { "hw/virtio/vhost.c" } },
+	[QEMU_UNIT_NET] = { { "virtio_net_set_netclient_name" }, { "hw/net/virtio-net.c" } },
+	[QEMU_UNIT_BALLOON] = { { NULL }, { "hw/virtio/virtio-balloon.c" } },
+	[QEMU_UNIT_EMULATOR] = { { NULL }, { NULL } },
+};
+
+#define UNIT_OF(type, unit, optional) UNIT_OF_##type = QEMU_UNIT_##unit,
+enum { QEMU_STRUCTS(UNIT_OF) };
+#define OPTIONAL_OF(type, unit, optional) OPTIONAL_OF_##type = (optional),
+enum { QEMU_STRUCTS(OPTIONAL_OF) };
+
+#define STRUCT(type, unit_, optional_)                 \
+	[QEMU_STRUCT_##type] = { .kind = LAYOUT_STRUCT, \
+				 .optional = (optional_), \
+				 .unit = QEMU_UNIT_##unit_, \
+				 .name = #type },
+#define MEMBER(type, id, path, optional_)                  \
+	[QEMU_##type##_##id] = { .kind = LAYOUT_MEMBER,    \
+				 .optional = (optional_) || OPTIONAL_OF_##type, \
+				 .unit = UNIT_OF_##type,   \
+				 .name = #type,            \
+				 .member = (path) },
+#define DEVICE_FACT(id, json, path, format, required) MEMBER(VirtIODevice, id, path, !(required))
+#define QUEUE_FACT(id, json, path, format, required) MEMBER(VirtQueue, id, path, !(required))
+#define SYMBOL(id, unit_, optional_)                   \
+	[QEMU_SYMBOL_##id] = { .kind = LAYOUT_SYMBOL,  \
+			       .optional = (optional_), \
+			       .unit = QEMU_UNIT_##unit_, \
+			       .name = #id },
+
+static const struct layout_query queries[QEMU_QUERY_NUM] = {
+	QEMU_STRUCTS(STRUCT)
+	QEMU_MEMBERS(MEMBER)
+	VIRTIODEVICE_FACTS(DEVICE_FACT)
+	VIRTQUEUE_FACTS(QUEUE_FACT)
+	QEMU_SYMBOLS(SYMBOL)
+	[QEMU_ENUM_RunState] = { .kind = LAYOUT_ENUM, .optional = true,
+				 .unit = QEMU_UNIT_RUNSTATE, .name = "RunState" },
+	[QEMU_TEXT_version] = { .kind = LAYOUT_TEXT, .optional = true,
+				.unit = QEMU_UNIT_EMULATOR, .name = "QEMU emulator version " },
+};
+
+const struct layout_schema qemu_schema = { units, QEMU_UNIT_NUM, queries, QEMU_QUERY_NUM };
+
+/** The query for the struct that each member query belongs to. */
+#define OWNER_OF_MEMBER(type, id, ...) [QEMU_##type##_##id] = QEMU_STRUCT_##type,
+#define OWNER_OF_DEVICE_FACT(id, ...) [QEMU_VirtIODevice_##id] = QEMU_STRUCT_VirtIODevice,
+#define OWNER_OF_QUEUE_FACT(id, ...) [QEMU_VirtQueue_##id] = QEMU_STRUCT_VirtQueue,
+static const uint16_t owners[QEMU_QUERY_NUM] = {
+	QEMU_MEMBERS(OWNER_OF_MEMBER)
+	VIRTIODEVICE_FACTS(OWNER_OF_DEVICE_FACT)
+	VIRTQUEUE_FACTS(OWNER_OF_QUEUE_FACT)
+};
+
+struct virtq_error *qemu_schema_check(const struct layout *layout)
+{
+	if (layout->pointer_size != 4 && layout->pointer_size != 8)
+		return error_new(VIRTQ_ERROR_BAD_DATA, "layout: pointer size is %u, expected 4 or 8",
+				 layout->pointer_size);
+	for (size_t i = 0; i < QEMU_QUERY_NUM; i++) {
+		const struct layout_query *query = &queries[i];
+		const struct layout_item *item = &layout->items[i];
+
+		if (query->kind != LAYOUT_MEMBER || !item->present)
+			continue;
+		const struct layout_item *owner = &layout->items[owners[i]];
+		if (!owner->present || !range_inside(item->offset, item->size, 0, owner->size))
+			return error_new(VIRTQ_ERROR_BAD_DATA,
+					 "layout: %s.%s at offset %llu, %llu bytes, is outside its struct of %llu bytes",
+					 query->name, query->member,
+					 (unsigned long long)item->offset,
+					 (unsigned long long)item->size,
+					 (unsigned long long)(owner->present ? owner->size : 0));
+	}
+	if (layout->items[QEMU_STRUCT_VirtQueue].size > IMAGE_SIZE_MAX)
+		return error_new(VIRTQ_ERROR_BAD_DATA,
+				 "layout: struct VirtQueue has %llu bytes, expected at most %d",
+				 (unsigned long long)layout->items[QEMU_STRUCT_VirtQueue].size,
+				 IMAGE_SIZE_MAX);
+	return NULL;
+}

@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# run.sh NAME TEST...: run test programs that speak TAP, show what failed and
+# what was skipped and why, write the counts to $BUILD/tests/NAME.counts, and
+# end with "N passed, N failed, N skipped". A program that exits with an error
+# without a "not ok" line counts as one failure; one that ran nothing, too.
+set -uo pipefail
+
+name=$1
+shift
+: "${BUILD:=build}"
+logs=$BUILD/tests/logs/$name
+mkdir -p "$logs"
+passed=0 failed=0 skipped=0
+export CMOCKA_MESSAGE_OUTPUT=TAP
+
+for test in "$@"; do
+    log=$logs/$(basename "$test").log
+    start=${EPOCHREALTIME/[.,]/}
+    timeout "${TEST_TIMEOUT:-900}" "$test" >"$log" 2>&1 </dev/null
+    status=$?
+    skip=$(grep -cE '^(not )?ok .*# ?SKIP' "$log")
+    bad=$(grep -E '^not ok ' "$log" | grep -cvE '# ?SKIP')
+    good=$(grep -E '^ok ' "$log" | grep -cvE '# ?SKIP')
+    if [ "$bad" = 0 ] && { [ $status != 0 ] || [ $((good + skip)) = 0 ]; }; then
+        bad=1
+        echo "not ok - $test: exit status $status, $good ok" >>"$log"
+    fi
+    passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    printf '%-44s %4d ok %3d failed %3d skipped %7d ms\n' "$test" "$good" "$bad" "$skip" \
+        $(((${EPOCHREALTIME/[.,]/} - start) / 1000))
+    grep -E '# ?SKIP' "$log" | sed 's/^/    /'
+    if [ "$bad" != 0 ]; then
+        tail -n "${TEST_LOG_LINES:-60}" "$log" | sed 's/^/    | /'
+    fi
+done
+
+echo "$passed $failed $skipped" >"$BUILD/tests/$name.counts"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
