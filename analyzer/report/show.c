@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The report of `virtq show`: everything about a queue, the meaning first. */
+#include <inttypes.h>
+
+#include "report/report.h"
+#include "report/view.h"
+#include "report/words.h"
+
+static void add_index(struct buffer *buffer, const char *name, struct fact index)
+{
+	if (fact_known(index))
+		buffer_printf(buffer, "%s %" PRIu64, name, index.value);
+	else
+		buffer_printf(buffer, "%s %s", name, index.state == FACT_ABSENT ? "-" : "?");
+}
+
+/** Add what lies between two indices, oldest first: " = ", " --3 in device--> " or " .. ". */
+static void add_step(struct buffer *buffer, struct fact from, struct fact to, struct fact num,
+		     const char *meaning)
+{
+	if (!fact_known(from) || !fact_known(to)) {
+		buffer_add(buffer, " .. ");
+		return;
+	}
+	uint16_t distance = fact_distance(to, from);
+	if (!distance)
+		buffer_add(buffer, " = ");
+	else if (fact_known(num) && distance > num.value)
+		buffer_printf(buffer, " --%u: impossible--> ", distance);
+	else
+		buffer_printf(buffer, " --%u %s--> ", distance, meaning);
+}
+
+static void add_wrap(struct buffer *buffer, struct fact wrap)
+{
+	if (fact_known(wrap))
+		buffer_printf(buffer, "/%u", wrap.value ? 1 : 0);
+}
+
+/**
+ * Packed indices count slots and wrap at the ring's size, not at 65536; the
+ * wrap counters (VIRTIO 1.2, 2.8.1) tell a full ring from an empty one.
+ */
+static void add_packed(struct buffer *buffer, const struct queue *queue)
+{
+	add_index(buffer, "used", queue->used_idx);
+	add_wrap(buffer, queue->used_wrap_counter);
+	if (fact_known(queue->used_idx) && fact_known(queue->last_avail_idx) &&
+	    fact_known(queue->vring_num)) {
+		uint64_t distance = queue->last_avail_idx.value - queue->used_idx.value;
+
+		if (fact_known(queue->used_wrap_counter) &&
+		    fact_known(queue->last_avail_wrap_counter) &&
+		    queue->used_wrap_counter.value != queue->last_avail_wrap_counter.value)
+			distance += queue->vring_num.value;
+		if (!distance)
+			buffer_add(buffer, " = ");
+		else if (distance > queue->vring_num.value)
+			buffer_add(buffer, " --impossible--> ");
+		else
+			buffer_printf(buffer, " --%" PRIu64 " slots in device--> ", distance);
+	} else {
+		buffer_add(buffer, " .. ");
+	}
+	add_index(buffer, "last", queue->last_avail_idx);
+	add_wrap(buffer, queue->last_avail_wrap_counter);
+	if (fact_known(queue->next_available))
+		buffer_add(buffer, queue->next_available.value ? " --not taken--> driver has more"
+							       : " = driver has no more");
+	else
+		buffer_add(buffer, " .. what the driver added is unreadable");
+}
+
+/** Where the indices stand, oldest first, in one line. */
+static void add_picture(struct buffer *buffer, const struct queue *queue)
+{
+	if (queue->packed && !queue->vhost) {
+		add_packed(buffer, queue);
+	} else if (queue->vhost) {
+		add_index(buffer, "used", queue->used_ring_idx);
+		add_step(buffer, queue->used_ring_idx, queue->avail_idx, queue->vring_num,
+			 "in backend or not seen");
+		add_index(buffer, "avail", queue->avail_idx);
+	} else {
+		add_index(buffer, "used", queue->used_idx);
+		add_step(buffer, queue->used_idx, queue->last_avail_idx, queue->vring_num,
+			 "in device");
+		add_index(buffer, "last", queue->last_avail_idx);
+		add_step(buffer, queue->last_avail_idx, queue->shadow_avail_idx, queue->vring_num,
+			 "not taken");
+		add_index(buffer, "shadow", queue->shadow_avail_idx);
+		add_step(buffer, queue->shadow_avail_idx, queue->avail_idx, queue->vring_num,
+			 "not seen");
+		add_index(buffer, "avail", queue->avail_idx);
+	}
+}
+
+/** Where the side that is told wants to be told, against where the other side is. */
+static void add_event(const struct view *view, struct buffer *buffer, const char *prefix,
+		      const char *name, struct fact event, const char *index_name,
+		      struct fact index, struct fact num)
+{
+	_cleanup_buffer_ struct buffer line = { 0 };
+
+	if (!fact_known(event) || !fact_known(index) || !fact_known(num))
+		return;
+	uint16_t passed = fact_distance(index, event);
+	buffer_printf(&line, "%s %" PRIu64 ", %s %" PRIu64 ": ", name, event.value, index_name,
+		      index.value);
+	if (!passed)
+		buffer_add(&line, "due with the next one");
+	else if (passed <= num.value)
+		buffer_printf(&line, "passed by %u", passed);
+	else
+		buffer_add(&line, "not near");
+	view_add_item(view, buffer, prefix, buffer_text(&line));
+	buffer->failed |= line.failed;
+}
+
+static void add_ring(const struct view *view, struct buffer *buffer, const struct queue *queue)
+{
+	_cleanup_buffer_ struct buffer line = { 0 };
+
+	if (!queue->readable) {
+		view_add_item(view, buffer, "  ring        ", "the VirtQueue could not be read");
+		return;
+	}
+	if (!queue->set_up) {
+		view_add_item(view, buffer, "  ring        ", "not set up by the driver");
+		return;
+	}
+	add_picture(&line, queue);
+	view_add_item(view, buffer, "  ring        ", buffer_text(&line));
+	buffer->failed |= line.failed;
+	add_event(view, buffer, "  interrupt   ", "used_event", queue->used_event,
+		  queue->vhost ? "used->idx" : "used_idx",
+		  queue->vhost ? queue->used_ring_idx : queue->used_idx, queue->vring_num);
+	add_event(view, buffer, "  kick        ", "avail_event", queue->avail_event, "avail->idx",
+		  queue->avail_idx, queue->vring_num);
+	if (queue->vhost)
+		view_add_item(view, buffer, "  note        ",
+			      "a vhost backend serves this queue: "
+			      "QEMU's own indices below are stale");
+	if (queue->torn)
+		view_add_item(view, buffer, "  note        ",
+			      "guest and device moved while it was read: the values below may not "
+			      "belong to one instant");
+}
+
+static void add_finding(const struct view *view, struct buffer *buffer,
+			const struct finding *finding)
+{
+	buffer_add(buffer, "  verdict     ");
+	view_color_on(view, buffer, finding->severity);
+	buffer_add(buffer, finding->verdict);
+	view_color_off(view, buffer);
+	buffer_printf(buffer, ", confidence %s\n", confidence_word(finding->confidence));
+	if (finding->title)
+		view_add_item(view, buffer, "              ", finding->title);
+	for (size_t i = 0; i < finding->evidence_num; i++)
+		view_add_raw_item(view, buffer, i ? "              " : "  evidence    ",
+				  finding->evidence[i]);
+	view_add_advice(view, buffer, finding);
+}
+
+static void add_flags(struct buffer *buffer, const struct queue *queue)
+{
+	buffer_printf(buffer, "%s ring, EVENT_IDX %s, %s queue", queue->packed ? "packed" : "split",
+		      queue->event_idx ? "on" : "off", queue_kind_word(queue->kind));
+}
+
+static void add_queue(const struct view *view, struct buffer *buffer, size_t device, size_t queue)
+{
+	const struct queue *shown = &view->analysis->sample.devices[device].queues[queue];
+	struct queue_diagnosis diagnosis = view_diagnosis(view->analysis, device, queue);
+	_cleanup_buffer_ struct buffer title = { 0 };
+	_cleanup_buffer_ struct buffer address = { 0 };
+
+	view_add_queue(view, &title, device, queue);
+	if (shown->readable) {
+		buffer_add(&title, ": ");
+		add_flags(&title, shown);
+	}
+	buffer_wrap(buffer, buffer_text(&title), 0, 2, view->width);
+	for (size_t i = 0; i < diagnosis.finding_num; i++)
+		add_finding(view, buffer, &diagnosis.findings[i]);
+	add_ring(view, buffer, shown);
+	if (shown->problem)
+		view_add_raw_item(view, buffer, "  unreadable  ", shown->problem);
+	if (shown->ring_problem)
+		view_add_raw_item(view, buffer, "  unreadable  ", shown->ring_problem);
+	buffer_printf(&address, "VirtQueue at 0x%" PRIx64, shown->address);
+	if (shown->caches_address)
+		buffer_printf(&address, ", its caches at 0x%" PRIx64, shown->caches_address);
+	view_add_item(view, buffer, "  facts       ", buffer_text(&address));
+	view_add_facts(view, buffer, shown, queue_fact_descriptors, queue_fact_descriptor_num);
+	buffer->failed |= title.failed || address.failed;
+}
+
+struct virtq_error *report_show(const struct analysis *analysis,
+				const struct virtq_render_options *options, char **ret)
+{
+	_cleanup_view_ struct view view = { 0 };
+	_cleanup_buffer_ struct buffer buffer = { 0 };
+	const struct sample *sample = &analysis->sample;
+
+	TRY(view_init(analysis, options, &view));
+	view_add_header(&view, &buffer);
+	for (size_t i = 0; i < sample->device_num; i++) {
+		bool any = false;
+
+		for (size_t j = 0; j < sample->devices[i].queue_num; j++) {
+			if (!sample->devices[i].queues[j].selected)
+				continue;
+			any = true;
+			buffer_add(&buffer, "\n");
+			add_queue(&view, &buffer, i, j);
+		}
+		if (!any)
+			continue;
+		buffer_add(&buffer, "\n");
+		view_add_device(&view, &buffer, i);
+	}
+	if (analysis->incomplete_num)
+		buffer_add(&buffer, "\n");
+	view_add_incomplete(&view, &buffer);
+	return buffer_take(&buffer, ret);
+}
