@@ -58,9 +58,10 @@ static bool device_is_broken(const struct view *view)
 		(view->device->status.value & (STATUS_NEEDS_RESET | STATUS_FAILED)));
 }
 
+/** Clearing bus mastering clears DRIVER_OK too: virtio-pci.c, virtio_write_config(). */
 static bool device_is_disabled(const struct view *view)
 {
-	return fact_true(view->device->disabled);
+	return view->queue->set_up && fact_true(view->device->disabled);
 }
 
 static bool vm_is_paused(const struct view *view)
@@ -95,7 +96,7 @@ static bool avail_idx_is_corrupt(const struct view *view)
 	const struct queue *queue = view->queue;
 
 	return !queue->packed && (is_too_far(queue, queue->avail_idx, queue->last_avail_idx) ||
-				  is_too_far(queue, queue->avail_idx, queue->used_ring_idx) ||
+				  is_too_far(queue, queue->avail_idx, queue->used_idx) ||
 				  is_too_far(queue, queue->shadow_avail_idx, queue->last_avail_idx));
 }
 
@@ -427,10 +428,11 @@ static void show_in_device(const struct subject *subject, struct evidence *evide
 {
 	const struct queue *queue = subject->now.queue;
 
-	evidence_add(evidence, "QEMU took requests up to last-avail-idx %llu and finished them up to used-idx %llu: %llu %s taken and not finished (inuse %llu)",
+	evidence_add(evidence, "QEMU took requests up to last-avail-idx %llu and finished them up to used-idx %llu: %llu %s%s taken and not finished (inuse %llu)",
 		     number(queue->last_avail_idx), number(queue->used_idx),
 		     (unsigned long long)expected_inuse(queue),
-		     queue->packed ? "descriptors" : "requests", number(queue->inuse));
+		     queue->packed ? "descriptor" : "request",
+		     expected_inuse(queue) == 1 ? "" : "s", number(queue->inuse));
 	if (!queue->packed)
 		evidence_add(evidence, "the guest sees the same: its used-idx is %llu, its avail-idx %llu",
 			     number(queue->used_ring_idx), number(queue->avail_idx));
@@ -524,6 +526,15 @@ const struct rule rules[] = {
 		.last = true,
 	},
 	{
+		.verdict = "off/disabled",
+		.title = "the device is disabled: the guest switched PCI bus mastering off",
+		.severity = SEVERITY_OFF,
+		.holds = device_is_disabled,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.last = true,
+	},
+	{
 		.verdict = "off/not-set-up",
 		.title = "the driver has not set up the queue",
 		.severity = SEVERITY_OFF,
@@ -541,15 +552,6 @@ const struct rule rules[] = {
 		.two_samples = CONFIDENCE_PROVED,
 		.evidence = show_device_state,
 		.next = "find the message of virtio_error() in QEMU's log; only a reset of the device by its driver (reboot, rebind) helps",
-		.last = true,
-	},
-	{
-		.verdict = "off/disabled",
-		.title = "the device is disabled: the guest switched PCI bus mastering off",
-		.severity = SEVERITY_OFF,
-		.holds = device_is_disabled,
-		.one_sample = CONFIDENCE_PROVED,
-		.two_samples = CONFIDENCE_PROVED,
 		.last = true,
 	},
 	{
@@ -571,6 +573,20 @@ const struct rule rules[] = {
 		.two_samples = CONFIDENCE_PROVED,
 		.evidence = show_host_side,
 		.next = "a core without guest RAM (dump-guest-core=off, libvirt's dumpCore='off') cannot say more; run virtq on the live process",
+		.last = true,
+	},
+	{
+		.verdict = "corrupt/used-idx",
+		.title = "the used index in guest memory is not the one QEMU wrote",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.holds = used_idx_is_corrupt,
+		.one_sample = CONFIDENCE_MEDIUM,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_indices,
+		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "unmapped-ring"),
+		.next = "somebody else wrote to the used ring, or its memory was reused by the guest; look at the driver",
 		.last = true,
 	},
 	{
@@ -599,20 +615,6 @@ const struct rule rules[] = {
 		.evidence = show_vhost_indices,
 		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "driver-reset"),
 		.next = "the driver, the vhost backend, or whatever wrote to the ring's memory is at fault",
-		.last = true,
-	},
-	{
-		.verdict = "corrupt/used-idx",
-		.title = "the used index in guest memory is not the one QEMU wrote",
-		.severity = SEVERITY_STUCK,
-		.owner = OWNER_QEMU,
-		.stalled = true,
-		.holds = used_idx_is_corrupt,
-		.one_sample = CONFIDENCE_MEDIUM,
-		.two_samples = CONFIDENCE_HIGH,
-		.evidence = show_indices,
-		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "unmapped-ring"),
-		.next = "somebody else wrote to the used ring, or its memory was reused by the guest; look at the driver",
 		.last = true,
 	},
 	{
@@ -730,8 +732,8 @@ const struct rule rules[] = {
 	},
 	{
 		.verdict = "unknown/vhost",
-		.title = "a vhost device serves this packed ring: its position is known to the backend only",
-		.severity = SEVERITY_OK,
+		.title = "a vhost device serves this packed ring: only the backend knows its position",
+		.severity = SEVERITY_UNKNOWN,
 		.owner = OWNER_VHOST,
 		.holds = is_vhost_packed,
 		.one_sample = CONFIDENCE_PROVED,

@@ -281,10 +281,12 @@ static void decode_packed(struct reading *reading)
 	const enum byte_order order = LITTLE_ENDIAN_ORDER;
 	struct queue *queue = reading->queue;
 
-	queue->next_available = ring_fact(
-		reading, reading->desc_flags,
-		vring_packed_is_available(bytes_get_u16(reading->desc_flags, order),
-					  fact_true(queue->last_avail_wrap_counter)));
+	/* under vhost last_avail_idx is stale: it leads to no descriptor */
+	if (!queue->vhost)
+		queue->next_available = ring_fact(
+			reading, reading->desc_flags,
+			vring_packed_is_available(bytes_get_u16(reading->desc_flags, order),
+						  fact_true(queue->last_avail_wrap_counter)));
 	queue->driver_event_off_wrap = ring_fact(reading, reading->driver_event,
 						 bytes_get_u16(reading->driver_event, order));
 	queue->driver_event_flags = ring_fact(reading, reading->driver_event,

@@ -46,6 +46,9 @@ static const struct {
 #define DEVICE_COLUMNS_GOOD 12 /* a PCI address */
 #define ROLE_COLUMNS_MIN 6
 
+/** From this many on, queues in a row that were never used share one line. */
+#define UNUSED_RUN_MIN 4
+
 /** A piece of text in the table's arena. */
 struct cell {
 	size_t offset; /**< 0: empty. */
@@ -176,14 +179,64 @@ static struct virtq_error *name_device(const struct view *view, struct table *ta
 	return NULL;
 }
 
+/**
+ * Is it set up, but nothing was ever put into it? Linux sets up the queues of
+ * all ports a console might get, and of all CPUs a guest might get.
+ */
+static bool is_unused(const struct view *view, size_t device, size_t index)
+{
+	const struct queue *queue = &view->analysis->sample.devices[device].queues[index];
+	struct queue_diagnosis diagnosis = view_diagnosis(view->analysis, device, index);
+
+	return view_shows(view, device, index) && queue->set_up && !queue->packed && !queue->vhost &&
+	       fact_is(queue->avail_idx, 0) && fact_is(queue->shadow_avail_idx, 0) &&
+	       fact_is(queue->last_avail_idx, 0) && fact_is(queue->used_idx, 0) &&
+	       fact_is(queue->inuse, 0) && diagnosis.finding_num == 1 &&
+	       diagnosis.findings[0].severity == SEVERITY_OK;
+}
+
+/** How many queues from @index on share one row: those of a long run that was never used. */
+static size_t queues_of_row(const struct view *view, size_t device, size_t index)
+{
+	const struct device *shown = &view->analysis->sample.devices[device];
+	size_t num = 0;
+
+	if (view->verbose)
+		return 1;
+	while (index + num < shown->queue_num && is_unused(view, device, index + num) &&
+	       fact_equal(shown->queues[index + num].vring_num, shown->queues[index].vring_num))
+		num++;
+	return num >= UNUSED_RUN_MIN ? num : 1;
+}
+
+static void name_queues(const struct view *view, struct table *table, struct row *row,
+			const struct queue *queue, size_t num)
+{
+	size_t start = table->arena.length;
+
+	if (num > 1) {
+		buffer_printf(&table->arena, "%u-%zu", queue->index, queue->index + num - 1);
+		end_cell(table, row, COLUMN_INDEX, start);
+		start = table->arena.length;
+		buffer_printf(&table->arena, "%zu unused", num);
+	} else {
+		set_number(table, row, COLUMN_INDEX, queue->index);
+		start = table->arena.length;
+		buffer_add_escaped(&table->arena, queue->role, view->utf8);
+	}
+	end_cell(table, row, COLUMN_ROLE, start);
+}
+
 static struct virtq_error *add_device(const struct view *view, struct table *table, size_t device)
 {
 	const struct device *shown = &view->analysis->sample.devices[device];
 	bool first = true;
+	size_t num;
 
-	for (size_t i = 0; i < shown->queue_num; i++) {
+	for (size_t i = 0; i < shown->queue_num; i += num) {
 		const struct queue *queue = &shown->queues[i];
 
+		num = queues_of_row(view, device, i);
 		if (!view_shows(view, device, i))
 			continue;
 		struct row *row = row_add(table);
@@ -193,10 +246,7 @@ static struct virtq_error *add_device(const struct view *view, struct table *tab
 		if (first)
 			TRY(name_device(view, table, row));
 		first = false;
-		set_number(table, row, COLUMN_INDEX, queue->index);
-		size_t start = table->arena.length;
-		buffer_add_escaped(&table->arena, queue->role, view->utf8);
-		end_cell(table, row, COLUMN_ROLE, start);
+		name_queues(view, table, row, queue, num);
 		set_indices(table, row, queue);
 		set_verdict(table, row, view_diagnosis(view->analysis, device, i), queue);
 	}

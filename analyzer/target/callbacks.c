@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A target that somebody else reads, as gdb does for its plugin. It stands
+ * still between two samples, and a read may be a round trip to another
+ * machine: memory is fetched in whole blocks, neighbours in one read, and kept
+ * until target_refresh().
+ */
+#include <elf.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "target/block_cache.h"
+#include "target/elf_reader.h"
+#include "target/target_internal.h"
+
+struct callbacks_target {
+	struct target base;
+	int (*read)(void *argument, uint64_t address, void *buffer, size_t length);
+	void *argument;
+	char *description;
+	struct block_cache cache;
+};
+
+/** Blocks fetched with one read at most. */
+enum { RUN_MAX = 16 };
+
+static bool call(struct callbacks_target *target, uint64_t address, void *buffer, size_t length)
+{
+	target->base.statistics.calls++;
+	return target->read(target->argument, address, buffer, length) == 0;
+}
+
+/** The callback does not say how far it came, so ask page by page. */
+static struct virtq_error *read_by_pages(struct callbacks_target *target,
+					 const struct target_request *request)
+{
+	size_t done = 0;
+
+	while (done < request->length) {
+		uint64_t address = request->address + done;
+		size_t step = page_left(address);
+
+		if (step > request->length - done)
+			step = request->length - done;
+		if (!call(target, address, (uint8_t *)request->buffer + done, step))
+			return error_address(VIRTQ_ERROR_UNMAPPED, address,
+					     "0x%" PRIx64 " cannot be read through %s", address,
+					     target->description);
+		done += step;
+	}
+	return NULL;
+}
+
+static bool is_missing(const struct callbacks_target *target, uint64_t block)
+{
+	return !block_cache_find(&target->cache, block);
+}
+
+/** Read what can be read of a block by its pages. @return which, as block.pages. */
+static unsigned int fetch_pages(struct callbacks_target *target, uint64_t address, uint8_t *bytes)
+{
+	unsigned int pages = 0;
+
+	for (unsigned int i = 0; i < BLOCK_PAGES; i++)
+		if (call(target, address + i * BLOCK_PAGE_SIZE, bytes + i * BLOCK_PAGE_SIZE,
+			 BLOCK_PAGE_SIZE))
+			pages |= 1U << i;
+	return pages;
+}
+
+/** Fetch @num neighbouring blocks with one read; if that fails, by smaller ones. */
+static void fetch_run(struct callbacks_target *target, uint64_t address, size_t num)
+{
+	const unsigned int all_pages = (1U << BLOCK_PAGES) - 1;
+	_cleanup_free_ uint8_t *bytes = array_new(num, BLOCK_SIZE);
+
+	if (!bytes)
+		return; /* then requests are served without the cache */
+	bool all = call(target, address, bytes, num * BLOCK_SIZE);
+	for (size_t i = 0; i < num; i++) {
+		struct block block = { address + i * BLOCK_SIZE, bytes + i * BLOCK_SIZE, all_pages };
+
+		if (!all && (num == 1 || !call(target, block.address, block.bytes, BLOCK_SIZE)))
+			block.pages = fetch_pages(target, block.address, block.bytes);
+		if (!block_cache_add(&target->cache, &block))
+			return;
+	}
+}
+
+static int compare_blocks(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/** Fetch the missing blocks of all requests, in runs of neighbours. */
+static void fetch(struct callbacks_target *target, const struct target_request *requests, size_t num)
+{
+	_cleanup_free_ uint64_t *missing = NULL;
+	size_t missing_num = 0, capacity = 0;
+
+	for (size_t i = 0; i < num; i++) {
+		uint64_t last = block_floor(requests[i].address + requests[i].length - 1);
+
+		for (uint64_t block = block_floor(requests[i].address);; block += BLOCK_SIZE) {
+			if (is_missing(target, block)) {
+				if (!array_grow(&missing, missing_num, &capacity, sizeof(*missing)))
+					return;
+				missing[missing_num++] = block;
+			}
+			if (block == last)
+				break;
+		}
+	}
+	if (missing_num)
+		qsort(missing, missing_num, sizeof(*missing), compare_blocks);
+	for (size_t i = 0; i < missing_num; i++) {
+		uint64_t first = missing[i];
+		size_t blocks = 1;
+
+		if (!is_missing(target, first))
+			continue; /* several requests wanted it */
+		for (size_t j = i + 1; j < missing_num && blocks < RUN_MAX &&
+				       missing[j] - first <= blocks * BLOCK_SIZE; j++)
+			blocks = (size_t)(missing[j] - first) / BLOCK_SIZE + 1;
+		fetch_run(target, first, blocks);
+	}
+}
+
+static void callbacks_read_many(struct target *base, struct target_request *requests, size_t num)
+{
+	struct callbacks_target *target = (struct callbacks_target *)base;
+
+	fetch(target, requests, num);
+	for (size_t i = 0; i < num; i++) {
+		struct target_request *request = &requests[i];
+
+		/* a debugger's memory may end within a page: at the end of a section */
+		if (!block_cache_copy(&target->cache, request->address, request->buffer,
+				      request->length) &&
+		    !call(target, request->address, request->buffer, request->length))
+			request->error = read_by_pages(target, request);
+	}
+}
+
+static void callbacks_refresh(struct target *base)
+{
+	block_cache_clear(&((struct callbacks_target *)base)->cache);
+}
+
+static void callbacks_close(struct target *base)
+{
+	callbacks_refresh(base);
+	free(((struct callbacks_target *)base)->description);
+}
+
+static const struct target_ops callbacks_ops = {
+	.read_many = callbacks_read_many,
+	.refresh = callbacks_refresh,
+	.close = callbacks_close,
+};
+
+/** Place the executable by its load bias, as a kernel's auxv would. */
+static void place_executable(struct target *target, uint64_t bias)
+{
+	struct elf_module module;
+	_cleanup_close_ int fd = target->executable ?
+		open(target->executable, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return;
+	struct virtq_error *error = elf_reader_module_from_file(fd, &module);
+	if (error) {
+		virtq_error_destroy(error); /* whoever needs the file will say so */
+		return;
+	}
+	const struct elf_segment *first = elf_reader_first_load(&module);
+	if (first && page_floor(first->offset) == 0) {
+		target->header = bias + first->address - first->offset;
+		target->auxv = (struct target_auxv){
+			.has_entry = module.identity.entry != 0,
+			.has_phdr = true,
+			.entry = bias + module.identity.entry,
+			.phdr = target->header + module.identity.phoff,
+		};
+	}
+	elf_reader_module_clear(&module);
+}
+
+struct virtq_error *target_open_callbacks(const struct virtq_callbacks *callbacks,
+					  uint16_t machine, enum byte_order order,
+					  uint8_t pointer_size, struct target **target_ret)
+{
+	if (!callbacks->read)
+		return error_new(VIRTQ_ERROR_INVALID_ARGUMENT, "no callback to read memory with");
+	if (pointer_size != 4 && pointer_size != 8)
+		return error_new(VIRTQ_ERROR_INVALID_ARGUMENT, "no pointer has %u bytes",
+				 pointer_size);
+
+	struct callbacks_target *target = calloc(1, sizeof(*target));
+	if (!target)
+		return &virtq_error_no_memory;
+	*target = (struct callbacks_target){
+		.base = {
+			.ops = &callbacks_ops,
+			.info = {
+				.kind = TARGET_CALLBACKS,
+				.machine = machine,
+				.order = order,
+				.pointer_size = pointer_size,
+			},
+		},
+		.read = callbacks->read,
+		.argument = callbacks->argument,
+		.description = strdup(callbacks->description ?: "the debugger"),
+	};
+	struct target *base = &target->base;
+	if (callbacks->executable) {
+		base->executable = strdup(callbacks->executable);
+		base->executable_name = strdup(callbacks->executable);
+	}
+	if (!target->description ||
+	    (callbacks->executable && (!base->executable || !base->executable_name))) {
+		target_close(base);
+		return &virtq_error_no_memory;
+	}
+	place_executable(base, callbacks->load_bias);
+	target_publish(base);
+	*target_ret = base;
+	return NULL;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What all targets have in common: checks, context of errors, strings, counters. */
+#include <elf.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "target/mapped_file.h"
+#include "target/target_internal.h"
+#include "target/text.h"
+
+void target_publish(struct target *target)
+{
+	target->info.path = target->path;
+	target->info.command = target->command;
+	target->info.executable = target->executable;
+	target->info.executable_name = target->executable_name;
+}
+
+void target_close(struct target *target)
+{
+	if (!target)
+		return;
+	if (target->ops->close)
+		target->ops->close(target);
+	if (!target->mapping_paths)
+		for (size_t i = 0; i < target->mappings_num; i++)
+			free((char *)target->mappings[i].path);
+	free(target->mapping_paths);
+	free(target->mappings);
+	free(target->path);
+	free(target->command);
+	free(target->executable);
+	free(target->executable_name);
+	free(target);
+}
+
+const struct target_info *target_get_info(const struct target *target)
+{
+	return &target->info;
+}
+
+const struct target_auxv *target_get_auxv(const struct target *target)
+{
+	return &target->auxv;
+}
+
+const struct target_mapping *target_get_mappings(const struct target *target, size_t *num_ret)
+{
+	*num_ret = target->mappings_num;
+	return target->mappings;
+}
+
+const struct target_mapping *target_find_mapping(const struct target *target, uint64_t address)
+{
+	size_t low = 0, high = target->mappings_num;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (target->mappings[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == target->mappings_num || target->mappings[low].start > address)
+		return NULL;
+	return &target->mappings[low];
+}
+
+const struct target_mapping *target_find_executable(struct target *target)
+{
+	const struct target_mapping *mapping = NULL;
+
+	if (target->auxv.has_entry)
+		mapping = target_find_mapping(target, target->auxv.entry);
+	if (!mapping && target->auxv.has_phdr)
+		mapping = target_find_mapping(target, target->auxv.phdr);
+	if (!mapping)
+		return NULL;
+	for (size_t i = (size_t)(mapping - target->mappings) + 1; i-- > 0;) {
+		const struct target_mapping *start = &target->mappings[i];
+
+		if (start->file_offset == 0 && !strcmp(start->path, mapping->path)) {
+			target->header = start->start;
+			break;
+		}
+	}
+	return mapping;
+}
+
+struct virtq_error *target_get_threads(struct target *target, struct target_thread **threads_ret,
+				       size_t *num_ret)
+{
+	if (target->ops->get_threads)
+		return target->ops->get_threads(target, threads_ret, num_ret);
+	*threads_ret = NULL;
+	*num_ret = 0;
+	return NULL;
+}
+
+const struct target_statistics *target_get_statistics(const struct target *target)
+{
+	return &target->statistics;
+}
+
+void target_set_observer(struct target *target, target_observer observer, void *argument)
+{
+	target->observer = observer;
+	target->observer_argument = argument;
+}
+
+/* ------------------------------------------------------------------ */
+
+struct virtq_error *target_error_unmapped(uint64_t address)
+{
+	return error_address(VIRTQ_ERROR_UNMAPPED, address, "0x%" PRIx64 " is not mapped", address);
+}
+
+static bool is_servable(const struct target_request *request)
+{
+	uint64_t end;
+
+	return checked_add(request->address, (uint64_t)request->length, &end);
+}
+
+/** Hand the requests on in runs, leaving out those that are empty or wrap around. */
+static void serve(struct target *target, struct target_request *requests, size_t num)
+{
+	size_t first = 0;
+
+	for (size_t i = 0; i <= num; i++) {
+		if (i < num) {
+			requests[i].error = NULL;
+			if (requests[i].length && is_servable(&requests[i]))
+				continue;
+			if (requests[i].length)
+				requests[i].error = error_address(
+					VIRTQ_ERROR_UNMAPPED, requests[i].address,
+					"%zu bytes pass the end of the address space",
+					requests[i].length);
+		}
+		if (i > first)
+			target->ops->read_many(target, requests + first, i - first);
+		first = i + 1;
+	}
+}
+
+void target_read_many(struct target *target, struct target_request *requests, size_t num)
+{
+	serve(target, requests, num);
+	target->statistics.reads += num;
+	for (size_t i = 0; i < num; i++) {
+		struct target_request *request = &requests[i];
+
+		if (request->error) {
+			request->error = error_prefix(request->error, "%s at 0x%" PRIx64,
+						      request->what ? request->what : "memory",
+						      request->address);
+			continue;
+		}
+		target->statistics.bytes += request->length;
+		if (target->observer && request->length)
+			target->observer(target->observer_argument, request->address,
+					 request->buffer, request->length);
+	}
+}
+
+struct virtq_error *target_read(struct target *target, uint64_t address, void *buffer,
+				size_t length, const char *what)
+{
+	struct target_request request = {
+		.address = address,
+		.buffer = buffer,
+		.length = length,
+		.what = what,
+	};
+
+	target_read_many(target, &request, 1);
+	return request.error;
+}
+
+void target_refresh(struct target *target)
+{
+	if (target->ops->refresh)
+		target->ops->refresh(target);
+}
+
+struct virtq_error *target_read_unsigned(struct target *target, uint64_t address, size_t size,
+					 uint64_t *value_ret, const char *what)
+{
+	uint8_t bytes[8];
+
+	if (size != 1 && size != 2 && size != 4 && size != 8)
+		return error_new(VIRTQ_ERROR_INVALID_ARGUMENT, "%s: no integer has %zu bytes", what,
+				 size);
+	TRY(target_read(target, address, bytes, size, what));
+	*value_ret = bytes_get(bytes, size, target->info.order);
+	return NULL;
+}
+
+struct virtq_error *target_read_pointer(struct target *target, uint64_t address,
+					uint64_t *value_ret, const char *what)
+{
+	return target_read_unsigned(target, address, target->info.pointer_size, value_ret, what);
+}
+
+struct virtq_error *target_read_string(struct target *target, uint64_t address, size_t limit,
+				       char **string_ret, const char *what)
+{
+	enum { FIRST_READ = 64 };
+	_cleanup_free_ char *string = NULL;
+	size_t length = 0, wanted = FIRST_READ;
+
+	/* Never past the page that the string may end in: the next may not be there. */
+	for (;; wanted = 2 * length) {
+		uint64_t position = address + length;
+		size_t step = wanted - length;
+
+		if (step > page_left(position))
+			step = page_left(position);
+		if (step > limit - length)
+			step = limit - length;
+		if (!step)
+			return error_new(VIRTQ_ERROR_BAD_DATA,
+					 "%s at 0x%" PRIx64 ": no string ends within %zu bytes",
+					 what, address, limit);
+		char *grown = realloc(string, length + step);
+		if (!grown)
+			return &virtq_error_no_memory;
+		string = grown;
+		TRY(target_read(target, position, string + length, step, what));
+		const char *nul = memchr(string + length, 0, step);
+		length += step;
+		if (nul) {
+			length = (size_t)(nul - string);
+			break;
+		}
+	}
+	if (!text_is_printable(string, length))
+		return error_new(VIRTQ_ERROR_BAD_DATA,
+				 "%s at 0x%" PRIx64 ": the bytes there are not text", what, address);
+	*string_ret = take_pointer(string);
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ */
+
+/** As many bytes as there are, by pages. */
+static size_t read_available(void *argument, uint64_t address, void *buffer, size_t length)
+{
+	struct target *target = argument;
+	size_t done = 0;
+
+	while (done < length) {
+		size_t step = page_left(address + done);
+
+		if (step > length - done)
+			step = length - done;
+		struct virtq_error *error = target_read(target, address + done,
+							(uint8_t *)buffer + done, step,
+							"ELF header of the executable");
+		if (error) {
+			virtq_error_destroy(error);
+			break;
+		}
+		done += step;
+	}
+	return done;
+}
+
+static size_t build_id_at(struct target *target, uint64_t header, uint8_t *id_ret, size_t size)
+{
+	struct elf_module module;
+
+	struct virtq_error *error = mapped_files_read_module(read_available, target, header,
+							     &module);
+	if (error) {
+		virtq_error_destroy(error);
+		return 0;
+	}
+	size_t length = module.build_id_length;
+	if (target->auxv.has_phdr && target->auxv.phdr != header + module.identity.phoff)
+		length = 0; /* not the program the kernel started */
+	if (length)
+		memcpy(id_ret, module.build_id, length < size ? length : size);
+	elf_reader_module_clear(&module);
+	return length < size ? length : size;
+}
+
+size_t target_get_build_id(struct target *target, uint8_t *id_ret, size_t size)
+{
+	size_t length = 0;
+
+	if (target->header)
+		length = build_id_at(target, target->header, id_ret, size);
+	/* The program headers follow the ELF header, on the same page but for odd linkers. */
+	if (!length && target->auxv.has_phdr && page_floor(target->auxv.phdr) != target->header)
+		length = build_id_at(target, page_floor(target->auxv.phdr), id_ret, size);
+	return length;
+}
