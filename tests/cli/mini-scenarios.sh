@@ -4,8 +4,7 @@
 # Every scenario of mini-qemu, as a core in every struct layout: the indices and
 # the verdicts are the ones that the scenario says.
 set -uo pipefail
-. tests/tap.sh
-: "${BUILD:=build}" "${VIRTQ:=$BUILD/virtq}"
+. tests/cli/common.bash
 
 # Compare what a scenario expects with what virtq found; verdicts may be patterns.
 # Devices are matched by id; those without one by their order, which is that of

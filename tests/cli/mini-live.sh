@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Live targets: two samples, and what each scenario expects of them.
+set -uo pipefail
+. tests/cli/common.bash
+
+wanted() { # SCENARIO: expectations of two samples, else those of one
+    awk '$1 == "expect" { want[$2] = $3 } $1 == "expect-live" { live[$2] = $3 }
+         END { for (q in live) want[q] = live[q]; for (q in want) print q, want[q] }' "$scenarios/$1.scn"
+}
+
+compare() { # SCENARIO JSON
+    local failed=0 queue want got
+    while read -r queue want; do
+        got=$(jq -r --arg id "${queue%:*}" --argjson index "${queue##*:}" \
+            '.devices[] | select(.id == $id) | .queues[] | select(."queue-index" == $index) | .verdict' <<<"$2")
+        # shellcheck disable=SC2053 # a pattern on purpose
+        [[ $got == $want ]] && continue
+        echo "$queue: expected $want, got ${got:-nothing}"
+        failed=1
+    done < <(wanted "$1")
+    return $failed
+}
+
+for scenario in stuck not-seen seen-not-taken done-not-noticed done-not-signalled healthy roles moving \
+    moving-vhost paused packed-stuck packed-not-seen packed-healthy vhost-pending vhost-idle \
+    corrupt-avail corrupt-used corrupt-inuse wrap stuck-one-of-many multiqueue-net polling; do
+    if ! live "$mini-7.2" $scenario --move; then
+        check "$scenario: mini-qemu runs" false
+        continue
+    fi
+    run --json --interval 0.3 "$live_pid"
+    check "$scenario: two samples" compare $scenario "$out"
+    kill "$live_pid"
+    wait "$live_pid" 2>/dev/null
+done
+
+live "$mini-10.2" idle || check "mini-qemu runs" false
+start=${EPOCHREALTIME/[.,]/}
+run --json --interval 5 "$live_pid"
+took=$((${EPOCHREALTIME/[.,]/} - start))
+equal "idle: one sample is enough" "0 1" "$status $(jq .target.samples <<<"$out")"
+check "idle: the answer does not wait for a second sample ($took us)" test $took -lt 3000000
+
+# Looking leaves no trace: no tracer, no signal, nothing written.
+if strace -o "$tap_dir/strace" true 2>/dev/null; then
+    strace -f -o "$tap_dir/strace" "$BUILD/virtq" "$live_pid" >"$tap_dir/out"
+    equal "no system call that could disturb the target" "" \
+        "$(grep -E '^[0-9]+ +(ptrace|kill|tgkill|tkill|process_vm_writev|pidfd_send_signal)\(' "$tap_dir/strace")"
+    equal "nothing of the target is opened for writing" "" \
+        "$(grep -E "\"/proc/$live_pid/.*O_(WRONLY|RDWR)" "$tap_dir/strace")"
+else
+    skip "no system call that could disturb the target" "strace does not work here"
+fi
+kill "$live_pid"
+
+# A target that exits between the samples.
+live "$mini-7.2" stuck || check "mini-qemu runs" false
+(sleep 0.5; kill -9 "$live_pid") &
+run --interval 2 "$live_pid"
+expect_error "the target exits between two samples" "exited"
+finish
