@@ -16,22 +16,24 @@ struct virtq_error *debug_info_damaged(const struct debug_info *info, const char
 {
 	int code = dwarf_errno();
 
-	return error_new(VIRTQ_ERROR_BAD_DATA, "%s: damaged DWARF (%s)%s%s", debug_info_file(info)->path,
-			 what, code ? ": " : "", code ? dwarf_errmsg(code) : "");
+	return error_new(VIRTQ_ERROR_BAD_DATA, "%s: damaged DWARF (%s)%s%s",
+			 debug_info_file(info)->path, what, code ? ": " : "",
+			 code ? dwarf_errmsg(code) : "");
 }
 
-static struct virtq_error *no_debug_info(const uint8_t *build_id, size_t length,
-					 const char *binary, const char *tried)
+static struct virtq_error *no_debug_info(const uint8_t *build_id, size_t length, const char *binary,
+					 const char *tried)
 {
 	char id[2 * BUILD_ID_MAX + 1];
 
 	layout_format_build_id(build_id, length < BUILD_ID_MAX ? length : BUILD_ID_MAX, id);
-	return error_new(VIRTQ_ERROR_NO_DEBUG_INFO,
-			 "%s%sno debug info for build-id %s; tried %s; install the debug package of "
-			 "this QEMU (PACKAGE-dbgsym or PACKAGE-debuginfo), set DEBUGINFOD_URLS, name "
-			 "a directory with --debug-dir, or give a saved layout with --layout",
-			 binary ? binary : "", binary ? ": " : "", length ? id : "(it has none)",
-			 tried ? tried : "nothing");
+	return error_new(
+		VIRTQ_ERROR_NO_DEBUG_INFO,
+		"%s%sno debug info for build-id %s; tried %s; install the debug package of "
+		"this QEMU (PACKAGE-dbgsym or PACKAGE-debuginfo), set DEBUGINFOD_URLS, name "
+		"a directory with --debug-dir, or give a saved layout with --layout",
+		binary ? binary : "", binary ? ": " : "", length ? id : "(it has none)",
+		tried ? tried : "nothing");
 }
 
 /* Some debug info has its common part in a file of its own, made by dwz for several binaries. */
@@ -48,8 +50,8 @@ static struct virtq_error *open_supplement(struct debug_info *info)
 	wanted.build_id_length = (size_t)length < BUILD_ID_MAX ? (size_t)length : BUILD_ID_MAX;
 	TRY(debug_find(&wanted, info->options, &info->supplement, &tried));
 	if (info->supplement)
-		info->supplement_handle = dwarf_begin_elf(info->supplement->elf, DWARF_C_READ,
-							   NULL);
+		info->supplement_handle =
+			dwarf_begin_elf(info->supplement->elf, DWARF_C_READ, NULL);
 	if (info->supplement_handle) {
 		dwarf_setalt(info->handle, info->supplement_handle);
 		return NULL;
@@ -71,7 +73,7 @@ static struct virtq_error *open_handle(struct debug_info *info)
 }
 
 static struct virtq_error *debug_info_new(const struct layout_options *options,
-				     struct debug_info **info_ret)
+					  struct debug_info **info_ret)
 {
 	*info_ret = array_new(1, sizeof(**info_ret));
 	if (!*info_ret)
@@ -80,8 +82,9 @@ static struct virtq_error *debug_info_new(const struct layout_options *options,
 	return NULL;
 }
 
-struct virtq_error *debug_info_open(const struct elf_file *binary, const struct layout_options *options,
-			       struct debug_info **info_ret)
+struct virtq_error *debug_info_open(const struct elf_file *binary,
+				    const struct layout_options *options,
+				    struct debug_info **info_ret)
 {
 	_cleanup_debug_info_ struct debug_info *info = NULL;
 	_cleanup_free_ char *tried = NULL;
@@ -107,8 +110,8 @@ struct virtq_error *debug_info_open(const struct elf_file *binary, const struct 
 }
 
 struct virtq_error *debug_info_open_build_id(const uint8_t *build_id, size_t length,
-					const struct layout_options *options,
-					struct debug_info **info_ret)
+					     const struct layout_options *options,
+					     struct debug_info **info_ret)
 {
 	_cleanup_debug_info_ struct debug_info *info = NULL;
 	_cleanup_free_ char *tried = NULL;

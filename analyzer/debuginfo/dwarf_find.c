@@ -213,7 +213,7 @@ static void search_given(struct search *search, const char *name, const char *bi
 				try_path(search, "%s%s/%s", directory, binary_dir, name);
 		}
 		/* A copy of the binary from before it was stripped. */
-		if (own_name && search->wanted->build_id_length)
+		if (own_name && !search->wanted->name && search->wanted->build_id_length)
 			try_path(search, "%s%s", directory, own_name);
 		search_unpacked(search, directory);
 	}
@@ -226,7 +226,8 @@ static void search_system(struct search *search, const char *name, const char *b
 		try_path(search, "%s", search->wanted->name);
 	if (!name || !binary_dir)
 		return;
-	if (search->wanted->name && *search->wanted->name != '/' && strchr(search->wanted->name, '/'))
+	if (search->wanted->name && *search->wanted->name != '/' &&
+	    strchr(search->wanted->name, '/'))
 		try_path(search, "%s/%s", binary_dir, search->wanted->name);
 	try_path(search, "%s/%s", binary_dir, name);
 	try_path(search, "%s/.debug/%s", binary_dir, name);

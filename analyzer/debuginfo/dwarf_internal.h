@@ -101,7 +101,8 @@ typedef struct virtq_error *(*unit_visitor)(void *argument, Dwarf_Die *die, int 
  * The DIE that has the contents of a unit: for a skeleton that of its .dwo file.
  * @return false if that file is missing, which is noted in @info.
  */
-bool unit_contents(struct debug_info *info, Dwarf_Die *unit, Dwarf_Die *contents_ret, bool *split_ret);
+bool unit_contents(struct debug_info *info, Dwarf_Die *unit, Dwarf_Die *contents_ret,
+		   bool *split_ret);
 
 /** Visit the DIEs of the first level of one unit, imports left out. */
 MUST_CHECK struct virtq_error *unit_walk_one(Dwarf_Die *unit, unit_visitor visit, void *argument,
@@ -131,7 +132,8 @@ MUST_CHECK struct virtq_error *unit_find_by_name(struct debug_info *info,
  *              these names.
  * @param[out] unit_num_ret number of units, visited or not.
  */
-MUST_CHECK struct virtq_error *unit_walk_all(struct debug_info *info, const struct name_index *names,
+MUST_CHECK struct virtq_error *unit_walk_all(struct debug_info *info,
+					     const struct name_index *names,
 					     unit_visitor visit, void *argument,
 					     size_t *unit_num_ret);
 
@@ -147,6 +149,9 @@ const char *die_name(Dwarf_Die *die, bool integrate);
  */
 bool die_reference(Dwarf_Die *die, unsigned int name, Dwarf_Die *result_ret);
 
+/** Is this a type or function that is only declared here? */
+bool die_is_declaration(Dwarf_Die *die);
+
 /** Step to the next sibling, never backwards: a damaged one ends the list. */
 bool die_next(Dwarf_Die *die);
 
@@ -158,9 +163,6 @@ bool die_child(Dwarf_Die *die, Dwarf_Die *child_ret);
 
 /** Follow typedefs, qualifiers and signatures of type units. False: void, or it does not end. */
 bool type_peel(Dwarf_Die *type);
-
-/** Is a peeled type a mere declaration? */
-bool type_is_declaration(Dwarf_Die *type);
 
 /** Size of @type in bytes; false if it has none. */
 bool type_size(Dwarf_Die *type, uint64_t *size_ret);
@@ -179,8 +181,9 @@ struct type_member {
  * @param[out] member_ret with `missing` set if a definition was found and has no such member.
  * @return BAD_DATA, UNSUPPORTED for a bit-field, LIMIT if structs are nested without end.
  */
-MUST_CHECK struct virtq_error *type_find_member(const struct debug_info *info, const Dwarf_Die *type,
-						const char *path, struct type_member *member_ret);
+MUST_CHECK struct virtq_error *type_find_member(const struct debug_info *info,
+						const Dwarf_Die *type, const char *path,
+						struct type_member *member_ret);
 
 /** Copy names and values of the peeled enumeration @type. */
 MUST_CHECK struct virtq_error *type_enumerators(const struct debug_info *info, Dwarf_Die *type,

@@ -34,11 +34,13 @@ struct want {
 	unsigned int unit;
 	bool only_in_unit; /* The name is not unique: one of another unit is no answer. */
 	bool hopeless; /* It is certain that there is none. */
+	bool open; /* The walk under way still has to find it. */
 	bool seen_in_unit; /* Its unit has a variable or function of that name, wherever it is. */
 	bool declared;
 	const char *alias; /* Tag of a struct that a typedef of this name led to. */
 	enum want_found found;
-	Dwarf_Die origin; /* WANT_STATIC: the variable, where it was written; addr is NULL if unknown. */
+	Dwarf_Die origin; /* WANT_STATIC: the variable, where it was written; addr is NULL if
+			     unknown. */
 	Dwarf_Die die; /* Peeled type, or the variable. */
 	uint64_t address;
 };
@@ -60,7 +62,7 @@ struct resolver {
 	/* During a walk: */
 	struct name_index names; /* Values: wants. */
 	unsigned int unit; /* Which one is walked, or NO_UNIT. */
-	size_t open; /* Wants that this walk still has to find. */
+	size_t open_num; /* Wants that are open. */
 	bool open_code; /* Among them variables or functions. */
 	size_t unit_total; /* Units in all, once all were walked. */
 };
@@ -223,7 +225,8 @@ static struct virtq_error *find_unit(struct resolver *resolver, size_t index, bo
 {
 	const struct layout_unit *wanted = &resolver->schema->units[index];
 	struct unit *unit = &resolver->units[index];
-	uint64_t thumb = debug_info_file(resolver->info)->machine == EM_ARM; /* Bit 0 of a function. */
+	uint64_t thumb =
+		debug_info_file(resolver->info)->machine == EM_ARM; /* Bit 0 of a function. */
 	unsigned int candidate_num = 0;
 
 	for (size_t i = 0; i < FUNCTION_NUM && wanted->functions[i]; i++) {
@@ -231,16 +234,19 @@ static struct virtq_error *find_unit(struct resolver *resolver, size_t index, bo
 
 		for (size_t j = 0; j < resolver->symbols.num; j++) {
 			const struct elf_symbol *symbol = &resolver->symbols.all[j];
-			_cleanup_unit_ struct unit found = { 0 };
+			_cleanup_unit_ struct unit found = { .num = 0 };
 
 			if (symbol->value_of_name != value || !symbol->function)
 				continue;
 			if (++candidate_num > CANDIDATE_MAX)
 				return NULL;
-			TRY(unit_find_by_address(resolver->info, wanted,
-						 symbol->address & ~thumb, &found));
-			bool sure = found.num && (!wanted->names[0] ||
-						  (found.name && unit_is_named(wanted, found.name)));
+			TRY(unit_find_by_address(resolver->info, wanted, symbol->address & ~thumb,
+						 &found));
+			bool sure =
+				found.num && (!wanted->names[0] ||
+					      (found.name && unit_is_named(wanted, found.name)));
+			unit->missing |= found.missing;
+			found.missing = unit->missing;
 			if (sure || (found.num && !unit->num)) {
 				struct unit other = *unit;
 
@@ -291,17 +297,31 @@ static struct virtq_error *find_units(struct resolver *resolver)
 /* ------------------------------------------------------------------ */
 /* Walks. */
 
+static void open_wants(struct resolver *resolver, unsigned int unit)
+{
+	resolver->unit = unit;
+	resolver->open_num = 0;
+	resolver->open_code = false;
+	for (size_t i = 0; i < resolver->want_num; i++) {
+		struct want *want = &resolver->wants[i];
+
+		want->open =
+			unit == NO_UNIT ? !is_found(want) && !want->hopeless : want->unit == unit;
+		resolver->open_num += want->open;
+		resolver->open_code |= want->open && is_code(want);
+	}
+}
+
 static void set_found(struct resolver *resolver, struct want *want, enum want_found found,
 		      const Dwarf_Die *die, uint64_t address)
 {
-	bool counted = resolver->unit == NO_UNIT ? !is_found(want) :
-						   want->unit == resolver->unit;
-
 	want->found = found;
 	want->die = *die;
 	want->address = address;
-	if (counted && is_found(want))
-		resolver->open--;
+	if (want->open && (found == IN_UNIT || (resolver->unit == NO_UNIT && is_found(want)))) {
+		want->open = false;
+		resolver->open_num--;
+	}
 }
 
 static void consider_type(struct resolver *resolver, struct want *want, const Dwarf_Die *die,
@@ -315,7 +335,7 @@ static void consider_type(struct resolver *resolver, struct want *want, const Dw
 		return;
 	if ((dwarf_tag(&type) == DW_TAG_enumeration_type) != (want->kind == WANT_ENUM))
 		return;
-	if (!type_is_declaration(&type)) {
+	if (!die_is_declaration(&type)) {
 		set_found(resolver, want, rank, &type, 0);
 		return;
 	}
@@ -359,7 +379,7 @@ static void consider_code(struct resolver *resolver, struct want *want, Dwarf_Di
 		if (!variable_address(die, &address))
 			return;
 	} else {
-		if (tag != DW_TAG_subprogram)
+		if (tag != DW_TAG_subprogram || die_is_declaration(die))
 			return;
 		Dwarf_Die variable;
 		enum variable_answer answer =
@@ -420,7 +440,7 @@ static struct virtq_error *visit(void *argument, Dwarf_Die *die, int tag, bool *
 		else
 			consider_type(resolver, want, die, tag, rank);
 	}
-	*done_ret = !resolver->open;
+	*done_ret = !resolver->open_num;
 	return NULL;
 }
 
@@ -430,16 +450,8 @@ static struct virtq_error *walk_units(struct resolver *resolver)
 		if (!name_index_add(&resolver->names, resolver->wants[i].name, (uint32_t)i))
 			return &virtq_error_no_memory;
 	for (size_t i = 0; i < resolver->schema->unit_num; i++) {
-		resolver->unit = (unsigned int)i;
-		resolver->open = 0;
-		resolver->open_code = false;
-		for (size_t j = 0; j < resolver->want_num; j++) {
-			if (resolver->wants[j].unit != i)
-				continue;
-			resolver->open++;
-			resolver->open_code |= is_code(&resolver->wants[j]);
-		}
-		if (!resolver->open)
+		open_wants(resolver, (unsigned int)i);
+		if (!resolver->open_num)
 			continue;
 		TRY(unit_walk(&resolver->units[i], visit, resolver));
 		/* Only this unit could say which of several is meant. */
@@ -451,45 +463,56 @@ static struct virtq_error *walk_units(struct resolver *resolver)
 	return NULL;
 }
 
+static bool add_names(struct name_index *names, const struct want *want, uint32_t index)
+{
+	return name_index_add(names, want->name, index) &&
+	       (!want->alias || name_index_add(names, want->alias, index)) &&
+	       (!want->origin.addr || name_index_add(names, want->member, index));
+}
+
 /* Search all units for what is missing. */
 static struct virtq_error *walk_everything(struct resolver *resolver, bool only_aliases)
 {
 	name_index_deinit(&resolver->names);
-	resolver->unit = NO_UNIT;
-	resolver->open = 0;
-	resolver->open_code = false;
+	open_wants(resolver, NO_UNIT);
 	for (size_t i = 0; i < resolver->want_num; i++) {
 		struct want *want = &resolver->wants[i];
 
-		if (is_found(want) || want->hopeless || (only_aliases && !want->alias))
+		if (!want->open)
 			continue;
+		if (only_aliases && !want->alias) {
+			want->open = false;
+			resolver->open_num--;
+			continue;
+		}
 		layout_log(resolver->info->options, "searching all units for %s", want->name);
-		if (!name_index_add(&resolver->names, want->name, (uint32_t)i) ||
-		    (want->alias && !name_index_add(&resolver->names, want->alias, (uint32_t)i)) ||
-		    (want->origin.addr &&
-		     !name_index_add(&resolver->names, want->member, (uint32_t)i)))
+		if (!add_names(&resolver->names, want, (uint32_t)i))
 			return &virtq_error_no_memory;
-		resolver->open++;
-		resolver->open_code |= is_code(want);
 	}
-	if (!resolver->open)
+	if (!resolver->open_num)
 		return NULL;
 	/* A unit of optimised code does not mention the names of the code in it. */
 	return unit_walk_all(resolver->info, resolver->open_code ? NULL : &resolver->names, visit,
 			     resolver, &resolver->unit_total);
 }
 
-static struct virtq_error *search_everywhere(struct resolver *resolver)
+/* Missing types that are known to have another name too. */
+static size_t count_aliases(const struct resolver *resolver)
 {
-	size_t aliases_before = 0, aliases = 0;
+	size_t num = 0;
 
 	for (size_t i = 0; i < resolver->want_num; i++)
-		aliases_before += resolver->wants[i].alias && !is_found(&resolver->wants[i]);
+		num += resolver->wants[i].alias && !is_found(&resolver->wants[i]);
+	return num;
+}
+
+static struct virtq_error *search_everywhere(struct resolver *resolver)
+{
+	size_t alias_num = count_aliases(resolver);
+
 	TRY(walk_everything(resolver, false));
-	for (size_t i = 0; i < resolver->want_num; i++)
-		aliases += resolver->wants[i].alias && !is_found(&resolver->wants[i]);
 	/* A typedef met on the way may be of a struct that was passed before. */
-	return aliases > aliases_before ? walk_everything(resolver, true) : NULL;
+	return count_aliases(resolver) > alias_num ? walk_everything(resolver, true) : NULL;
 }
 
 /* ------------------------------------------------------------------ */
@@ -509,7 +532,9 @@ static struct virtq_error *absent(const struct resolver *resolver, size_t query,
 	return error_new(VIRTQ_ERROR_NOT_FOUND, "%s: no %s: %s%s%s%s",
 			 debug_info_file(resolver->info)->path, what ? what : "answer", reason,
 			 unit ? " (looked into " : "", unit ? unit : "",
-			 !unit ? "" : resolver->unit_total ? ", then into all units)" : ")");
+			 !unit                  ? ""
+			 : resolver->unit_total ? ", then into all units)"
+						: ")");
 }
 
 /* The same if nothing was seen of it at all: was there everything to be seen? */
@@ -524,13 +549,15 @@ static struct virtq_error *not_seen(const struct resolver *resolver, size_t quer
 	if (info->supplement_missing)
 		return error_new(VIRTQ_ERROR_NO_DEBUG_INFO,
 				 "%s: no %s; the supplement %s is missing, name its directory with "
-				 "--debug-dir", debug_info_file(info)->path, what ? what : "answer",
+				 "--debug-dir",
+				 debug_info_file(info)->path, what ? what : "answer",
 				 info->supplement_missing);
 	if (unit_missing || (info->missing_num && !asked->optional))
-		return error_new(VIRTQ_ERROR_NO_DEBUG_INFO,
-				 "%s: no %s; split debug info of %zu units is missing or unreadable, as %s",
-				 debug_info_file(info)->path, what ? what : "answer",
-				 info->missing_num, info->missing_name);
+		return error_new(
+			VIRTQ_ERROR_NO_DEBUG_INFO,
+			"%s: no %s; split debug info of %zu units is missing or unreadable, as %s",
+			debug_info_file(info)->path, what ? what : "answer", info->missing_num,
+			info->missing_name);
 	return absent(resolver, query, reason);
 }
 
@@ -550,15 +577,15 @@ static struct virtq_error *answer_type(const struct resolver *resolver, size_t q
 
 	if (!want->found)
 		return not_seen(resolver, query,
-			      want->declared ? "the type is declared, but defined nowhere" :
-					       "there is no such type");
+				want->declared ? "the type is declared, but defined nowhere"
+					       : "there is no such type");
 	if (asked->kind == LAYOUT_ENUM) {
 		item->present = true;
 		return about(asked, type_enumerators(resolver->info, &want->die, item));
 	}
 	if (asked->kind == LAYOUT_MEMBER)
-		TRY(about(asked, type_find_member(resolver->info, &want->die, asked->member,
-						  &member)));
+		TRY(about(asked,
+			  type_find_member(resolver->info, &want->die, asked->member, &member)));
 	if (member.missing) {
 		char reason[128];
 
@@ -581,7 +608,7 @@ static struct virtq_error *answer_code(const struct resolver *resolver, size_t q
 
 	if (!is_found(want))
 		return not_seen(resolver, query,
-			      want->only_in_unit ? "the name is not unique" : "no such name");
+				want->only_in_unit ? "the name is not unique" : "no such name");
 	item->present = true;
 	item->offset = want->address;
 	if (want->kind == WANT_CODE && dwarf_tag(&want->die) == DW_TAG_variable) {
@@ -604,8 +631,8 @@ static struct virtq_error *answer_text(const struct resolver *resolver, size_t q
 	if (binary)
 		TRY(elf_file_find_text(binary, asked->name, &item->text));
 	item->present = item->text;
-	return item->present ? NULL :
-			       absent(resolver, query,
+	return item->present ? NULL
+			     : absent(resolver, query,
 				      binary ? "no such text" : "that needs the binary itself");
 }
 
@@ -622,9 +649,9 @@ static struct virtq_error *answer(const struct resolver *resolver, size_t query)
 	case LAYOUT_LOCAL_STATIC:
 		if (want != SIZE_MAX)
 			return answer_code(resolver, query, &resolver->wants[want]);
-		return resolver->layout->items[query].present ?
-			       NULL :
-			       absent(resolver, query, "it is not in the symbol table");
+		return resolver->layout->items[query].present
+			       ? NULL
+			       : absent(resolver, query, "it is not in the symbol table");
 	case LAYOUT_TEXT:
 		return answer_text(resolver, query);
 	}

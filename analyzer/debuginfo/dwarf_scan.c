@@ -97,7 +97,7 @@ static void filter_add_name(struct word_filter *filter, const struct debug_info 
 	}
 }
 
-/* Sections that write names in other ways: by index, in other files, or in the old compressed form. */
+/* Sections that write names in other ways: by index, elsewhere, or compressed as of old. */
 static bool has_other_forms(const struct elf_file *file)
 {
 	static const char *const names[] = { ".debug_str_offsets", ".debug_addr", ".zdebug_str",
@@ -214,8 +214,8 @@ static struct virtq_error *scan_section(struct scan *scan, Dwarf *handle,
 		    filter_passes(scan->filter, bytes + offset, length)) {
 			Dwarf_Off first = offset + header_size;
 
-			if (types ? dwarf_offdie_types(handle, first, &die) :
-				    dwarf_offdie(handle, first, &die))
+			if (types ? dwarf_offdie_types(handle, first, &die)
+				  : dwarf_offdie(handle, first, &die))
 				TRY(scan->callback(scan->argument, &die, &scan->done));
 		}
 		offset = next;
@@ -255,8 +255,11 @@ struct virtq_error *unit_walk_all(struct debug_info *info, const struct name_ind
 {
 	struct word_filter *filter = filter_new(info);
 	struct walk walk = { info, visit, argument };
-	struct scan scan = { .info = info, .filter = filter, .look_at = SIZE_MAX,
-			     .callback = walk_unit, .argument = &walk };
+	struct scan scan = { .info = info,
+			     .filter = filter,
+			     .look_at = SIZE_MAX,
+			     .callback = walk_unit,
+			     .argument = &walk };
 	struct virtq_error *error = NULL;
 
 	if (!filter)
@@ -307,14 +310,18 @@ struct virtq_error *unit_find_by_name(struct debug_info *info, const struct layo
 {
 	struct word_filter *filter = filter_new(info);
 	struct naming naming = { info, schema, wanted, units };
-	struct scan scan = { .info = info, .filter = filter, .look_at = HEAD,
-			     .callback = compare_name, .argument = &naming };
+	struct scan scan = { .info = info,
+			     .filter = filter,
+			     .look_at = HEAD,
+			     .callback = compare_name,
+			     .argument = &naming };
 
 	if (!filter)
 		return &virtq_error_no_memory;
 	for (size_t i = 0; i < schema->unit_num; i++)
 		for (size_t j = 0; wanted[i] && j < ARRAY_SIZE(schema->units[i].names) &&
-				   schema->units[i].names[j]; j++)
+				   schema->units[i].names[j];
+		     j++)
 			filter_add_name(filter, info, schema->units[i].names[j], true);
 	struct virtq_error *error = scan_section(&scan, info->handle, debug_info_file(info), false);
 	free(filter);

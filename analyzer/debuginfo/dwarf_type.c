@@ -14,19 +14,9 @@ enum {
 	ENUMERATOR_MAX = 65536,
 };
 
-bool type_is_declaration(Dwarf_Die *type)
-{
-	Dwarf_Attribute attribute;
-	bool declaration = false;
-
-	return !dwarf_formflag(dwarf_attr(type, DW_AT_declaration, &attribute), &declaration) &&
-	       declaration;
-}
-
 static bool is_struct(int tag)
 {
-	return tag == DW_TAG_structure_type || tag == DW_TAG_union_type ||
-	       tag == DW_TAG_class_type;
+	return tag == DW_TAG_structure_type || tag == DW_TAG_union_type || tag == DW_TAG_class_type;
 }
 
 bool type_peel(Dwarf_Die *type)
@@ -105,7 +95,7 @@ bool type_size(Dwarf_Die *type, uint64_t *size_ret)
 	for (int step = 0; step < ARRAY_MAX; step++) {
 		uint64_t elements;
 
-		if (!type_peel(&at) || type_is_declaration(&at))
+		if (!type_peel(&at) || die_is_declaration(&at))
 			return false;
 		if (unsigned_attribute(&at, DW_AT_byte_size, &size))
 			return checked_mul(size, num, size_ret);
@@ -229,7 +219,7 @@ static bool struct_below(Dwarf_Die *type)
 		if (!type_peel(type))
 			return false;
 		if (dwarf_tag(type) != DW_TAG_array_type)
-			return is_struct(dwarf_tag(type)) && !type_is_declaration(type);
+			return is_struct(dwarf_tag(type)) && !die_is_declaration(type);
 		if (!die_reference(type, DW_AT_type, type))
 			return false;
 	}

@@ -17,8 +17,8 @@ const char *die_name(Dwarf_Die *die, bool integrate)
 {
 	Dwarf_Attribute attribute;
 
-	return dwarf_formstring(integrate ? dwarf_attr_integrate(die, DW_AT_name, &attribute) :
-					    dwarf_attr(die, DW_AT_name, &attribute));
+	return dwarf_formstring(integrate ? dwarf_attr_integrate(die, DW_AT_name, &attribute)
+					  : dwarf_attr(die, DW_AT_name, &attribute));
 }
 
 bool die_reference(Dwarf_Die *die, unsigned int name, Dwarf_Die *result_ret)
@@ -41,6 +41,15 @@ bool die_next(Dwarf_Die *die)
 bool die_child(Dwarf_Die *die, Dwarf_Die *child_ret)
 {
 	return !dwarf_child(die, child_ret);
+}
+
+bool die_is_declaration(Dwarf_Die *die)
+{
+	Dwarf_Attribute attribute;
+	bool declaration = false;
+
+	return !dwarf_formflag(dwarf_attr(die, DW_AT_declaration, &attribute), &declaration) &&
+	       declaration;
 }
 
 /* ------------------------------------------------------------------ */
@@ -78,11 +87,12 @@ static void note_missing(struct debug_info *info, Dwarf_Die *skeleton)
 	info->missing_num++;
 	if (!info->missing_name)
 		info->missing_name = strdup(name ? name : "a .dwo file");
-	layout_log(info->options, "%s: split debug info is missing or unreadable", name ? name : "a .dwo file");
+	layout_log(info->options, "%s: split debug info is missing or unreadable",
+		   name ? name : "a .dwo file");
 }
 
 bool unit_contents(struct debug_info *info, Dwarf_Die *unit, Dwarf_Die *contents_ret,
-			  bool *split_ret)
+		   bool *split_ret)
 {
 	Dwarf_Die split;
 	uint8_t type;

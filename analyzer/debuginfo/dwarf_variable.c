@@ -65,14 +65,13 @@ static enum variable_answer search_block(Dwarf_Die *block, const char *name, int
 			break;
 		--*budget;
 		if (tag == DW_TAG_lexical_block) {
-			here = search_block(&die, name, depth + 1, budget, address_ret,
-					    &variable);
+			here = search_block(&die, name, depth + 1, budget, address_ret, &variable);
 		} else if (tag == DW_TAG_variable) {
 			const char *own = die_name(&die, true);
 
 			if (own && !strcmp(own, name))
-				here = location_address(&die, address_ret) ? VARIABLE_FOUND :
-									     VARIABLE_ELSEWHERE;
+				here = location_address(&die, address_ret) ? VARIABLE_FOUND
+									   : VARIABLE_ELSEWHERE;
 			variable = die;
 		}
 		if (here > answer) {

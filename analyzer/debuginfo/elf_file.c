@@ -19,7 +19,8 @@ static bool find_build_id(struct elf_file *file, Elf_Data *notes)
 	GElf_Nhdr header;
 	size_t offset = 0, next, name, description;
 
-	while (notes && (next = gelf_getnote(notes, offset, &header, &name, &description)) > offset) {
+	while (notes &&
+	       (next = gelf_getnote(notes, offset, &header, &name, &description)) > offset) {
 		const uint8_t *bytes = notes->d_buf;
 
 		if (header.n_type == NT_GNU_BUILD_ID && header.n_namesz == sizeof("GNU") &&
@@ -91,11 +92,12 @@ static struct virtq_error *read_headers(struct elf_file *file)
 		return error_new(VIRTQ_ERROR_BAD_DATA, "%s: not an ELF file", file->path);
 	file->linked = header.e_type == ET_EXEC || header.e_type == ET_DYN;
 	if (!file->linked && header.e_type != ET_REL) /* dwz makes its supplements so. */
-		return error_new(VIRTQ_ERROR_BAD_DATA, "%s: an ELF %s, not an executable", file->path,
+		return error_new(VIRTQ_ERROR_BAD_DATA, "%s: an ELF %s, not an executable",
+				 file->path,
 				 header.e_type == ET_CORE ? "core" : "file of another type");
 	file->machine = header.e_machine;
-	file->order = header.e_ident[EI_DATA] == ELFDATA2MSB ? BIG_ENDIAN_ORDER :
-							       LITTLE_ENDIAN_ORDER;
+	file->order =
+		header.e_ident[EI_DATA] == ELFDATA2MSB ? BIG_ENDIAN_ORDER : LITTLE_ENDIAN_ORDER;
 	file->pointer_size = header.e_ident[EI_CLASS] == ELFCLASS32 ? 4 : 8;
 	file->entry = header.e_entry;
 	file->phdr = find_phdr(file, &header);

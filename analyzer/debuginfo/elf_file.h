@@ -34,7 +34,7 @@ struct elf_file {
  */
 MUST_CHECK struct virtq_error *elf_file_open(const char *path, struct elf_file **file_ret);
 
-/** The same for an open file, which is taken over also on error; @name stands for it in messages. */
+/** The same for an open file, taken over also on error; @name stands for it in messages. */
 MUST_CHECK struct virtq_error *elf_file_open_fd(int fd, const char *name,
 						struct elf_file **file_ret);
 

@@ -153,6 +153,15 @@ static bool is_the_name(const char *suffix)
 	return !*suffix || has_prefix(suffix, ".lto_priv.") || has_prefix(suffix, ".llvm.");
 }
 
+/*
+ * How LLVM renames them, and how gcc names statics in functions, which a
+ * variable of the file can share a name with.
+ */
+static bool is_numbered(const char *suffix)
+{
+	return suffix[0] == '.' && suffix[1] && !suffix[1 + strspn(suffix + 1, "0123456789")];
+}
+
 struct tally {
 	const struct elf_symbol *symbol;
 	size_t num; /* Different addresses, or "many". */
@@ -170,11 +179,15 @@ enum elf_choice elf_symbols_choose(const struct elf_symbols *symbols, uint32_t v
 				   const struct elf_symbol **symbol_ret)
 {
 	struct tally of_unit = { 0 }, global = { 0 }, any = { 0 };
+	bool numbered = false;
 
 	for (size_t i = 0; i < symbols->num; i++) {
 		const struct elf_symbol *symbol = &symbols->all[i];
 
-		if (symbol->value_of_name != value_of_name || !is_the_name(symbol->suffix))
+		if (symbol->value_of_name != value_of_name)
+			continue;
+		numbered |= is_numbered(symbol->suffix);
+		if (!is_the_name(symbol->suffix))
 			continue;
 		count(&any, symbol);
 		if (!symbol->local)
@@ -184,7 +197,11 @@ enum elf_choice elf_symbols_choose(const struct elf_symbols *symbols, uint32_t v
 	}
 	const struct tally *best = of_unit.num ? &of_unit : any.num == 1 ? &any : &global;
 	if (!any.num)
-		return ELF_SYMBOL_NONE;
+		return numbered ? ELF_SYMBOL_AMBIGUOUS : ELF_SYMBOL_NONE;
+	if (best == &any && any.symbol->local && numbered)
+		return ELF_SYMBOL_AMBIGUOUS;
+	if (best->num != 1)
+		return ELF_SYMBOL_AMBIGUOUS;
 	*symbol_ret = best->symbol;
-	return best->num == 1 ? ELF_SYMBOL_ONE : ELF_SYMBOL_AMBIGUOUS;
+	return ELF_SYMBOL_ONE;
 }

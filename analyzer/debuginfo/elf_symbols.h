@@ -10,11 +10,11 @@
 struct elf_symbol {
 	uint32_t value_of_name; /**< From the name index. */
 	bool local;
-	const char *suffix; /**< From the first dot of its name on, "" mostly; borrowed from the ELF file. */
+	const char *suffix; /**< From the first dot of its name on; borrowed from the ELF file. */
 	bool function;
 	uint64_t address; /**< Link-time. */
 	uint64_t size; /**< In bytes. */
-	const char *source; /**< Of a local: name of its source file; borrowed from the ELF file; or NULL. */
+	const char *source; /**< Of a local: its source file, borrowed likewise; or NULL. */
 };
 
 /** Zero-initialise before the first elf_symbols_scan(). */
@@ -22,7 +22,7 @@ struct elf_symbols {
 	struct elf_symbol *all;
 	size_t num;
 	size_t capacity;
-	bool has_locals; /**< A table with local symbols was seen: a name that is not there does not exist. */
+	bool has_locals; /**< A table with locals was seen: what is not there does not exist. */
 };
 
 /**
@@ -42,6 +42,9 @@ enum elf_choice { ELF_SYMBOL_NONE, ELF_SYMBOL_ONE, ELF_SYMBOL_AMBIGUOUS };
 /**
  * The symbol that a query for a variable or function of @unit means: one whose
  * source file is the unit's, else the only one, else the only global one.
+ * Ambiguous also if it may be hidden behind a number: DWARF has to tell.
+ *
+ * @param[out] symbol_ret written only for ELF_SYMBOL_ONE.
  */
 enum elf_choice elf_symbols_choose(const struct elf_symbols *symbols, uint32_t value_of_name,
 				   const struct layout_unit *unit,

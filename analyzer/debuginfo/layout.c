@@ -108,8 +108,8 @@ struct virtq_error *layout_check_size(const struct layout_query *query,
 {
 	if (query->kind != LAYOUT_MEMBER || !query->size || item->size == query->size)
 		return NULL;
-	return error_new(VIRTQ_ERROR_MISMATCH, "%s: %s.%s has %llu bytes, not %u", where, query->name,
-			 query->member, (unsigned long long)item->size, query->size);
+	return error_new(VIRTQ_ERROR_MISMATCH, "%s: %s.%s has %llu bytes, not %u", where,
+			 query->name, query->member, (unsigned long long)item->size, query->size);
 }
 
 /* ------------------------------------------------------------------ */
@@ -162,8 +162,7 @@ static struct virtq_error *from_dwarf(struct debug_info *info, const struct elf_
 }
 
 struct virtq_error *layout_resolve(const char *path, const struct layout_schema *schema,
-				   const struct layout_options *options,
-				   struct layout **layout_ret)
+				   const struct layout_options *options, struct layout **layout_ret)
 {
 	static const struct layout_options defaults;
 	_cleanup_elf_file_ struct elf_file *file = NULL;

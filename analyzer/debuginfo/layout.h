@@ -29,13 +29,20 @@ enum layout_kind {
 	LAYOUT_TEXT, /**< A string constant that starts with a given text, without that text, up to NUL or newline. */
 };
 
+/**
+ * One question. Kind, name and member identify it: a schema with two of the
+ * same gets one answer for both from a saved layout, whatever their units.
+ */
 struct layout_query {
 	enum layout_kind kind;
 	bool optional; /**< Absent is an answer; else absent fails the layout. */
 	uint8_t unit; /**< Index of the unit to look into first. */
 	/** Struct/union tag or typedef, symbol, function, enumeration, or start of the text. */
 	const char *name;
-	/** MEMBER: path, as "vring.caches"; LOCAL_STATIC: variable; else NULL. */
+	/**
+	 * MEMBER: path, as "vring.caches", an array on the way is its first
+	 * element; LOCAL_STATIC: variable; else NULL.
+	 */
 	const char *member;
 	/** MEMBER: size in bytes it must have, 0 for any; a wrong size is an error. */
 	uint16_t size;
@@ -92,8 +99,10 @@ struct layout_options {
  * The layout of the ELF file @path: from the cache if it holds one for the
  * file's build-id that answers this schema, else from DWARF (in the file, or
  * found by build-id, debuglink, debug_dir, debuginfod), and then cached.
- * @return NO_DEBUG_INFO (says the build-id and what was tried), MISMATCH,
- *         NOT_FOUND (names the type and member), OS, BAD_DATA.
+ * @return NO_DEBUG_INFO (says the build-id and what was tried, or which part of
+ *         it is missing), MISMATCH, NOT_FOUND (names the type and member),
+ *         INVALID_ARGUMENT (not a regular file), OS, BAD_DATA, UNSUPPORTED (a
+ *         bit-field), LIMIT (hostile DWARF).
  */
 MUST_CHECK struct virtq_error *layout_resolve(const char *path, const struct layout_schema *schema,
 					      const struct layout_options *options,
@@ -101,7 +110,8 @@ MUST_CHECK struct virtq_error *layout_resolve(const char *path, const struct lay
 
 /**
  * Without the binary: from the cache by build-id alone, or from debug info
- * found by build-id (debug_dir, the system's, debuginfod).
+ * found by build-id (debug_dir, the system's, debuginfod). What only the binary
+ * could answer (TEXT) is absent then, and the layout is not cached.
  */
 MUST_CHECK struct virtq_error *layout_resolve_build_id(const uint8_t *build_id, size_t length,
 						       const struct layout_schema *schema,
@@ -110,7 +120,9 @@ MUST_CHECK struct virtq_error *layout_resolve_build_id(const uint8_t *build_id, 
 
 /**
  * Load a saved layout. Lines it has too many are ignored; a query it does not
- * answer is MISMATCH; damage is BAD_DATA with file and line.
+ * answer is MISMATCH, one whose answer is "absent" but which is not optional is
+ * NOT_FOUND; damage is BAD_DATA with file and line; another version of the form
+ * is UNSUPPORTED.
  */
 MUST_CHECK struct virtq_error *layout_load(const char *path, const struct layout_schema *schema,
 					   struct layout **layout_ret);

@@ -42,9 +42,8 @@ enum {
 };
 
 static const char *const kind_words[] = {
-	[LAYOUT_MEMBER] = "member", [LAYOUT_STRUCT] = "struct",
-	[LAYOUT_SYMBOL] = "symbol", [LAYOUT_LOCAL_STATIC] = "static",
-	[LAYOUT_ENUM] = "enum",	    [LAYOUT_TEXT] = "text",
+	[LAYOUT_MEMBER] = "member",       [LAYOUT_STRUCT] = "struct", [LAYOUT_SYMBOL] = "symbol",
+	[LAYOUT_LOCAL_STATIC] = "static", [LAYOUT_ENUM] = "enum",     [LAYOUT_TEXT] = "text",
 };
 
 static bool has_member(enum layout_kind kind)
@@ -187,7 +186,14 @@ struct parser {
 	unsigned int header; /* Bits of the header lines seen. */
 };
 
-enum { SEEN_MACHINE = 1, SEEN_ORDER = 2, SEEN_POINTER = 4, SEEN_ENTRY = 8, SEEN_PHDR = 16, SEEN_ALL = 31 };
+enum {
+	SEEN_MACHINE = 1,
+	SEEN_ORDER = 2,
+	SEEN_POINTER = 4,
+	SEEN_ENTRY = 8,
+	SEEN_PHDR = 16,
+	SEEN_ALL = 31
+};
 
 static struct virtq_error *damaged(const struct parser *parser, const char *what)
 {
@@ -271,8 +277,7 @@ static bool parse_signed(const char *word, int64_t *value_ret)
 	bool negative = *word == '-';
 	uint64_t value;
 
-	if (!parse_unsigned(word + negative, &value) ||
-	    value > (uint64_t)INT64_MAX + negative)
+	if (!parse_unsigned(word + negative, &value) || value > (uint64_t)INT64_MAX + negative)
 		return false;
 	*value_ret = (int64_t)(negative ? -value : value);
 	return true;
@@ -398,8 +403,7 @@ static struct virtq_error *parse_value(struct parser *parser)
 	if (!array_grow(&parser->values, parser->value_num, &parser->value_capacity,
 			sizeof(*parser->values)))
 		return &virtq_error_no_memory;
-	parser->values[parser->value_num++] =
-		(struct layout_enumerator){ parser->words[1], value };
+	parser->values[parser->value_num++] = (struct layout_enumerator){ parser->words[1], value };
 	record->value_num++;
 	return NULL;
 }
@@ -487,8 +491,9 @@ static struct virtq_error *fill_layout(const struct parser *parser, struct layou
 			_cleanup_free_ char *what = layout_describe(query);
 
 			return error_new(record ? VIRTQ_ERROR_NOT_FOUND : VIRTQ_ERROR_MISMATCH,
-					 record ? "%s: no %s in the QEMU this layout was made of" :
-						  "%s: does not answer for %s: made by another version of virtq",
+					 record ? "%s: no %s in the QEMU this layout was made of"
+						: "%s: does not answer for %s: made by another "
+						  "version of virtq",
 					 parser->name, what ? what : "something");
 		}
 	}
@@ -564,8 +569,8 @@ struct virtq_error *layout_parse(const char *text, size_t length, const char *na
 	copy[length] = 0;
 	TRY(layout_new(schema, &layout));
 	layout->origin = strdup(name);
-	struct virtq_error *error = layout->origin ? parse(&parser, copy, length, layout) :
-						     &virtq_error_no_memory;
+	struct virtq_error *error =
+		layout->origin ? parse(&parser, copy, length, layout) : &virtq_error_no_memory;
 	free(parser.records);
 	free(parser.values);
 	if (!error)
