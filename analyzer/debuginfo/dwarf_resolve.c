@@ -221,7 +221,13 @@ static bool is_found(const struct want *want)
 /* ------------------------------------------------------------------ */
 /* Where the units are. */
 
-static struct virtq_error *find_unit(struct resolver *resolver, size_t index, bool *sure_ret)
+/**
+ * @param[out] sure_ret true if the unit was found and has the right name.
+ * @param[out] gone_ret true if a complete symbol table has none of the unit's
+ * functions: it is not part of this binary.
+ */
+static struct virtq_error *find_unit(struct resolver *resolver, size_t index, bool *sure_ret,
+				     bool *gone_ret)
 {
 	const struct layout_unit *wanted = &resolver->schema->units[index];
 	struct unit *unit = &resolver->units[index];
@@ -259,7 +265,25 @@ static struct virtq_error *find_unit(struct resolver *resolver, size_t index, bo
 			}
 		}
 	}
+	*gone_ret = !candidate_num && wanted->functions[0] && resolver->symbols.has_locals;
 	return NULL;
+}
+
+/** Does every query that wants this take absent for an answer? */
+static bool is_optional(const struct resolver *resolver, size_t want)
+{
+	for (size_t i = 0; i < resolver->schema->query_num; i++)
+		if (resolver->want_of_query[i] == want && !resolver->schema->queries[i].optional)
+			return false;
+	return true;
+}
+
+/** Do not look for what is optional and at home in a unit that does not exist. */
+static void give_up_unit(struct resolver *resolver, size_t unit)
+{
+	for (size_t i = 0; i < resolver->want_num; i++)
+		if (resolver->wants[i].unit == unit && is_optional(resolver, i))
+			resolver->wants[i].hopeless = true;
 }
 
 static struct virtq_error *find_units(struct resolver *resolver)
@@ -273,14 +297,16 @@ static struct virtq_error *find_units(struct resolver *resolver)
 	if (!by_name || !named)
 		return &virtq_error_no_memory;
 	for (size_t i = 0; i < unit_num; i++) {
-		bool used = false, sure = false;
+		bool used = false, sure = false, gone = false;
 
 		for (size_t j = 0; j < resolver->want_num; j++)
 			used |= resolver->wants[j].unit == i;
 		if (!used)
 			continue;
-		TRY(find_unit(resolver, i, &sure));
-		by_name[i] = !sure && resolver->schema->units[i].names[0];
+		TRY(find_unit(resolver, i, &sure, &gone));
+		if (gone)
+			give_up_unit(resolver, i);
+		by_name[i] = !sure && !gone && resolver->schema->units[i].names[0];
 		any |= by_name[i];
 	}
 	if (any)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "base/cleanup.h"
@@ -202,16 +203,57 @@ const uint8_t *elf_file_section(const struct elf_file *file, const char *name, s
 	return data->d_buf;
 }
 
-/* @exact: only where a string begins; else anywhere. */
-static const char *find_in_section(const Elf_Data *data, const char *start, bool exact)
+/** Length of a constant: to NUL, newline, TEXT_MAX or @most. */
+static size_t text_length(const char *text, size_t most)
 {
-	const char *bytes = data->d_buf, *at = bytes, *end = bytes + data->d_size;
-	size_t length = strlen(start);
+	size_t length = 0;
 
-	while ((at = memmem(at, (size_t)(end - at), start, length))) {
-		if (!exact || at == bytes || !at[-1])
-			return at + length;
-		at++;
+	while (length < most && length < TEXT_MAX && text[length] && text[length] != '\n')
+		length++;
+	return length;
+}
+
+/**
+ * What follows @start, up to NUL or newline, in one section: read through a
+ * window, since mapping all constants of a large binary costs memory.
+ *
+ * @exact: only where a string begins; else anywhere.
+ * @return NULL if there is none; the caller frees it.
+ */
+static struct virtq_error *find_in_section(const struct elf_file *file, const GElf_Shdr *header,
+					   const char *start, bool exact, char **text_ret)
+{
+	enum { WINDOW = 64 << 10 };
+	size_t length = strlen(start), overlap = 1 + length + TEXT_MAX, have = 0;
+	_cleanup_free_ char *window = malloc(WINDOW + overlap);
+	uint64_t offset = 0;
+
+	if (!window)
+		return &virtq_error_no_memory;
+	*text_ret = NULL;
+	while (offset < header->sh_size) {
+		uint64_t left = header->sh_size - offset;
+		ssize_t got = pread(file->fd, window + have, left < WINDOW ? left : WINDOW,
+				    (off_t)(header->sh_offset + offset));
+		if (got <= 0)
+			return NULL; /* a section that is not in the file holds no text */
+		offset += (uint64_t)got;
+		have += (size_t)got;
+
+		const char *end = window + have;
+		for (const char *at = window; (at = memmem(at, (size_t)(end - at), start, length)); at++) {
+			/* near the end the text may go on in the next window */
+			if (end - at < (ptrdiff_t)(length + TEXT_MAX) && offset < header->sh_size)
+				break;
+			if (exact && (at == window ? offset > have : at[-1] != 0))
+				continue;
+			size_t most = (size_t)(end - at) - length;
+			*text_ret = strndup(at + length, text_length(at + length, most));
+			return *text_ret ? NULL : &virtq_error_no_memory;
+		}
+		size_t keep = have < overlap ? have : overlap;
+		memmove(window, window + have - keep, keep);
+		have = keep;
 	}
 	return NULL;
 }
@@ -219,7 +261,7 @@ static const char *find_in_section(const Elf_Data *data, const char *start, bool
 struct virtq_error *elf_file_find_text(const struct elf_file *file, const char *start,
 				       char **text_ret)
 {
-	const char *text = NULL, *end = NULL;
+	char *text = NULL;
 
 	for (int exact = 1; exact >= 0 && !text; exact--) {
 		Elf_Scn *section = NULL;
@@ -227,22 +269,13 @@ struct virtq_error *elf_file_find_text(const struct elf_file *file, const char *
 
 		while (!text && (section = elf_nextscn(file->elf, section))) {
 			if (!gelf_getshdr(section, &header) || header.sh_type != SHT_PROGBITS ||
-			    !(header.sh_flags & SHF_ALLOC) || header.sh_flags & SHF_EXECINSTR)
+			    !(header.sh_flags & SHF_ALLOC) || header.sh_flags & SHF_EXECINSTR ||
+			    header.sh_size > INT64_MAX ||
+			    header.sh_offset > INT64_MAX - header.sh_size)
 				continue;
-			Elf_Data *data = elf_rawdata(section, NULL);
-			if (!data || !data->d_buf)
-				continue;
-			text = find_in_section(data, start, exact);
-			end = (const char *)data->d_buf + data->d_size;
+			TRY(find_in_section(file, &header, start, exact, &text));
 		}
 	}
-	*text_ret = NULL;
-	if (!text)
-		return NULL;
-
-	size_t length = 0, left = (size_t)(end - text);
-	while (length < left && length < TEXT_MAX && text[length] && text[length] != '\n')
-		length++;
-	*text_ret = strndup(text, length);
-	return *text_ret ? NULL : &virtq_error_no_memory;
+	*text_ret = text;
+	return NULL;
 }

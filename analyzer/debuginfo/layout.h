@@ -14,7 +14,11 @@
 
 /** Where DWARF is looked for first; everything else is searched only if this fails. */
 struct layout_unit {
-	/** Functions of the unit, tried in order through .symtab and .debug_aranges; NULL-ended. */
+	/**
+	 * Functions of the unit, tried in order through .symtab and .debug_aranges;
+	 * NULL-ended. If a complete symbol table has none of them, the unit is not
+	 * part of the binary, and what is optional there is absent without a search.
+	 */
 	const char *functions[4];
 	/** Suffixes of DW_AT_name on a path boundary, as "hw/virtio/virtio.c"; NULL-ended. */
 	const char *names[4];

@@ -74,7 +74,8 @@ static bool rule_applies(const struct rule *rule, const struct subject *subject)
 		return false;
 	if (rule->holds && !rule->holds(&subject->now))
 		return false;
-	if (rule->holds && two && rule->severity == SEVERITY_STUCK && !rule->holds(&subject->before))
+	if (rule->holds && two && rule->severity == SEVERITY_STUCK && !rule->now_only &&
+	    !rule->holds(&subject->before))
 		return false;
 	return !rule->holds_between || rule->holds_between(subject);
 }
@@ -138,9 +139,15 @@ static struct virtq_error *diagnose_device(const struct sample *before, const st
 		if (earlier && i < earlier->queue_num) {
 			subject.before = (struct view){ earlier, &earlier->queues[i] };
 			subject.interval_ns = now->time_ns - before->time_ns;
-			subject.progressed =
-				has_progressed(subject.before.queue, subject.now.queue);
-			subject.moved = has_moved(subject.before.queue, subject.now.queue);
+			/* no witness that the queue stood still: it could not have moved, or
+			 * was somebody else's */
+			bool changed = !view_is_in_service(&subject.before) ||
+				       subject.before.queue->vhost != subject.now.queue->vhost ||
+				       subject.before.queue->packed != subject.now.queue->packed;
+			subject.progressed = changed || has_progressed(subject.before.queue,
+								       subject.now.queue);
+			subject.moved =
+				changed || has_moved(subject.before.queue, subject.now.queue);
 		} else {
 			subject.moved = device->queues[i].torn;
 		}

@@ -48,8 +48,10 @@ struct rule {
 	enum rule_owner owner;
 	/** With two samples: the device must not have taken or finished anything between them. */
 	bool stalled;
-	/** The predicate, over one sample. With two it must hold in both. */
+	/** The predicate, over one sample. With two it must hold in both if it accuses somebody. */
 	bool (*holds)(const struct view *view);
+	/** What the newer sample shows is enough, whatever the older one showed. */
+	bool now_only;
 	/** For what only two samples together show; NULL: nothing more is asked. */
 	bool (*holds_between)(const struct subject *subject);
 	enum confidence one_sample, two_samples;
@@ -59,6 +61,12 @@ struct rule {
 	/** Nothing after this rule can be said of the queue. */
 	bool last;
 };
+
+/**
+ * Could the queue be worked on when the sample was taken? If not (paused, not
+ * set up, broken, unreadable, ...), that it stood still then means nothing.
+ */
+bool view_is_in_service(const struct view *view);
 
 extern const struct rule rules[];
 extern const size_t rule_num;

@@ -12,6 +12,7 @@
  * fact that could not be read never makes a predicate true.
  */
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/checked.h"
 #include "diagnosis/rule.h"
@@ -67,6 +68,21 @@ static bool device_is_disabled(const struct view *view)
 static bool vm_is_paused(const struct view *view)
 {
 	return fact_is(view->device->vm_running, 0);
+}
+
+/** Without these facts nobody can be accused: the device may be off, paused or of another kind. */
+static bool device_is_unreadable(const struct view *view)
+{
+	const struct device *device = view->device;
+
+	return !fact_known(device->status) || !fact_known(device->vm_running) ||
+	       !fact_known(device->broken) || !fact_known(device->guest_features);
+}
+
+bool view_is_in_service(const struct view *view)
+{
+	return view->queue->readable && !queue_is_not_set_up(view) && !device_is_broken(view) &&
+	       !device_is_disabled(view) && !device_is_unreadable(view) && !vm_is_paused(view);
 }
 
 /* ---- Readable? ---------------------------------------------------------------- */
@@ -214,10 +230,12 @@ static bool used_event_is_a_witness(const struct view *view)
 	if (!queue->event_idx || !fact_known(queue->used_event) ||
 	    !fact_known(queue->used_ring_idx) || !fact_known(queue->vring_num))
 		return false;
-	/* MSI-X without a vector: the driver polls */
-	if (fact_is(queue->vector, NO_VECTOR) && fact_true(view->device->msix_enabled))
+	/* MSI-X without a vector: the driver polls; only without MSI-X (INTx,
+	 * virtio-mmio) does having no vector mean nothing */
+	if (!fact_known(queue->vector))
 		return false;
-	return true;
+	return queue->vector.value != NO_VECTOR || view->device->msix_enabled.state == FACT_ABSENT ||
+	       fact_is(view->device->msix_enabled, 0);
 }
 
 /** QEMU wrote used entries, and the decision whether to interrupt was never taken. */
@@ -248,6 +266,13 @@ static bool is_not_noticed(const struct view *view)
 		return false;
 	return queue->vhost || (fact_true(queue->signalled_used_valid) &&
 				fact_equal(queue->signalled_used, queue->used_idx));
+}
+
+/** A driver that moves used_event on does notice. */
+static bool used_event_stood_still(const struct subject *subject)
+{
+	return !subject->before.queue ||
+	       fact_same(subject->before.queue->used_event, subject->now.queue->used_event);
 }
 
 /* ---- Nothing wrong ------------------------------------------------------------------ */
@@ -296,9 +321,20 @@ static bool is_idle(const struct view *view)
 
 /* ---- What rules show ------------------------------------------------------------------ */
 
-static unsigned long long number(struct fact fact)
+/** A fact as text: "?" if it could not be read, "-" if it does not exist, never a 0 in its stead. */
+struct number {
+	char text[24];
+};
+
+static struct number number(struct fact fact)
 {
-	return fact.value;
+	struct number number = { "?" };
+
+	if (fact_known(fact))
+		snprintf(number.text, sizeof(number.text), "%llu", (unsigned long long)fact.value);
+	else if (fact.state == FACT_ABSENT)
+		snprintf(number.text, sizeof(number.text), "-");
+	return number;
 }
 
 static void show_interval(const struct subject *subject, struct evidence *evidence)
@@ -318,6 +354,14 @@ static void show_problem(const struct subject *subject, struct evidence *evidenc
 		evidence_add(evidence, "%s", queue->problem);
 }
 
+static void show_device_problem(const struct subject *subject, struct evidence *evidence)
+{
+	const struct device *device = subject->now.device;
+
+	if (device->problem)
+		evidence_add(evidence, "%s", device->problem);
+}
+
 /** QEMU's own side, for a queue whose ring could not be read. */
 static void show_host_side(const struct subject *subject, struct evidence *evidence)
 {
@@ -329,9 +373,9 @@ static void show_host_side(const struct subject *subject, struct evidence *evide
 		evidence_add(evidence, "a vhost device serves the queue: QEMU's own indices are stale");
 	else if (indices_are_known(queue) && fact_known(queue->inuse))
 		evidence_add(evidence,
-			     "QEMU's side: shadow-avail-idx %llu, last-avail-idx %llu, used-idx %llu, inuse %llu: it %s",
-			     number(queue->shadow_avail_idx), number(queue->last_avail_idx),
-			     number(queue->used_idx), number(queue->inuse),
+			     "QEMU's side: shadow-avail-idx %s, last-avail-idx %s, used-idx %s, inuse %s: it %s",
+			     number(queue->shadow_avail_idx).text, number(queue->last_avail_idx).text,
+			     number(queue->used_idx).text, number(queue->inuse).text,
 			     queue->inuse.value ? "holds requests" : "holds no request");
 }
 
@@ -342,7 +386,8 @@ static void show_device_state(const struct subject *subject, struct evidence *ev
 	if (fact_true(device->broken))
 		evidence_add(evidence, "VirtIODevice.broken is set: QEMU found an error of the driver or the ring and ignores the device until it is reset");
 	if (fact_known(device->status))
-		evidence_add(evidence, "device status is 0x%llx%s%s", number(device->status),
+		evidence_add(evidence, "device status is 0x%llx%s%s",
+			     (unsigned long long)device->status.value,
 			     device->status.value & STATUS_NEEDS_RESET ? ", DEVICE_NEEDS_RESET" : "",
 			     device->status.value & STATUS_FAILED ? ", FAILED" : "");
 }
@@ -352,28 +397,28 @@ static void show_indices(const struct subject *subject, struct evidence *evidenc
 	const struct queue *queue = subject->now.queue;
 
 	evidence_add(evidence,
-		     "avail-idx %llu, shadow-avail-idx %llu, last-avail-idx %llu, used-idx %llu, the guest's used-idx %llu, %llu entries, inuse %llu",
-		     number(queue->avail_idx), number(queue->shadow_avail_idx),
-		     number(queue->last_avail_idx), number(queue->used_idx),
-		     number(queue->used_ring_idx), number(queue->vring_num), number(queue->inuse));
+		     "avail-idx %s, shadow-avail-idx %s, last-avail-idx %s, used-idx %s, the guest's used-idx %s, %s entries, inuse %s",
+		     number(queue->avail_idx).text, number(queue->shadow_avail_idx).text,
+		     number(queue->last_avail_idx).text, number(queue->used_idx).text,
+		     number(queue->used_ring_idx).text, number(queue->vring_num).text, number(queue->inuse).text);
 }
 
 static void show_vhost_indices(const struct subject *subject, struct evidence *evidence)
 {
 	const struct queue *queue = subject->now.queue;
 
-	evidence_add(evidence, "avail-idx %llu, the guest's used-idx %llu, %llu entries",
-		     number(queue->avail_idx), number(queue->used_ring_idx),
-		     number(queue->vring_num));
+	evidence_add(evidence, "avail-idx %s, the guest's used-idx %s, %s entries",
+		     number(queue->avail_idx).text, number(queue->used_ring_idx).text,
+		     number(queue->vring_num).text);
 }
 
 static void show_inuse(const struct subject *subject, struct evidence *evidence)
 {
 	const struct queue *queue = subject->now.queue;
 
-	evidence_add(evidence, "inuse is %llu, but last-avail-idx %llu and used-idx %llu make it %llu, with %llu entries",
-		     number(queue->inuse), number(queue->last_avail_idx), number(queue->used_idx),
-		     (unsigned long long)expected_inuse(queue), number(queue->vring_num));
+	evidence_add(evidence, "inuse is %s, but last-avail-idx %s and used-idx %s make it %llu, with %s entries",
+		     number(queue->inuse).text, number(queue->last_avail_idx).text, number(queue->used_idx).text,
+		     (unsigned long long)expected_inuse(queue), number(queue->vring_num).text);
 }
 
 /** Does the driver owe, or has it given, a notification by what QEMU asked for? */
@@ -382,16 +427,16 @@ static void show_kick(const struct queue *queue, struct evidence *evidence)
 	if (fact_is(queue->notification, 0))
 		evidence_add(evidence, "QEMU asked for no notification (VirtQueue.notification is false)");
 	else if (queue->event_idx && fact_known(queue->avail_event))
-		evidence_add(evidence, "avail-event is %llu: by it the driver %s to notify QEMU",
-			     number(queue->avail_event),
+		evidence_add(evidence, "avail-event is %s: by it the driver %s to notify QEMU",
+			     number(queue->avail_event).text,
 			     vring_need_event((uint16_t)queue->avail_event.value,
 					      (uint16_t)queue->avail_idx.value,
 					      (uint16_t)queue->last_avail_idx.value) ?
 				     "had" :
 				     "had not");
 	else if (fact_known(queue->used_flags))
-		evidence_add(evidence, "used-flags is %llu: by it the driver %s to notify QEMU",
-			     number(queue->used_flags), queue->used_flags.value & 1 ? "had not" : "had");
+		evidence_add(evidence, "used-flags is %s: by it the driver %s to notify QEMU",
+			     number(queue->used_flags).text, queue->used_flags.value & 1 ? "had not" : "had");
 }
 
 static void show_not_seen(const struct subject *subject, struct evidence *evidence)
@@ -399,12 +444,12 @@ static void show_not_seen(const struct subject *subject, struct evidence *eviden
 	const struct queue *queue = subject->now.queue;
 
 	if (queue->packed) {
-		evidence_add(evidence, "the descriptor at last-avail-idx %llu is available, and QEMU has not taken it",
-			     number(queue->last_avail_idx));
+		evidence_add(evidence, "the descriptor at last-avail-idx %s is available, and QEMU has not taken it",
+			     number(queue->last_avail_idx).text);
 	} else {
-		evidence_add(evidence, "the driver made requests up to avail-idx %llu available; QEMU last looked at %llu (shadow-avail-idx) and took all of those (last-avail-idx %llu): %u not seen",
-			     number(queue->avail_idx), number(queue->shadow_avail_idx),
-			     number(queue->last_avail_idx),
+		evidence_add(evidence, "the driver made requests up to avail-idx %s available; QEMU last looked at %s (shadow-avail-idx) and took all of those (last-avail-idx %s): %u not seen",
+			     number(queue->avail_idx).text, number(queue->shadow_avail_idx).text,
+			     number(queue->last_avail_idx).text,
 			     fact_distance(queue->avail_idx, queue->shadow_avail_idx));
 		show_kick(queue, evidence);
 	}
@@ -415,12 +460,12 @@ static void show_not_taken(const struct subject *subject, struct evidence *evide
 {
 	const struct queue *queue = subject->now.queue;
 
-	evidence_add(evidence, "QEMU saw requests up to shadow-avail-idx %llu and took them up to last-avail-idx %llu: %u seen and not taken",
-		     number(queue->shadow_avail_idx), number(queue->last_avail_idx),
+	evidence_add(evidence, "QEMU saw requests up to shadow-avail-idx %s and took them up to last-avail-idx %s: %u seen and not taken",
+		     number(queue->shadow_avail_idx).text, number(queue->last_avail_idx).text,
 		     fact_distance(queue->shadow_avail_idx, queue->last_avail_idx));
 	if (fact_known(queue->inuse) && fact_known(queue->vring_num))
-		evidence_add(evidence, "inuse is %llu of %llu entries", number(queue->inuse),
-			     number(queue->vring_num));
+		evidence_add(evidence, "inuse is %s of %s entries", number(queue->inuse).text,
+			     number(queue->vring_num).text);
 	show_interval(subject, evidence);
 }
 
@@ -428,14 +473,14 @@ static void show_in_device(const struct subject *subject, struct evidence *evide
 {
 	const struct queue *queue = subject->now.queue;
 
-	evidence_add(evidence, "QEMU took requests up to last-avail-idx %llu and finished them up to used-idx %llu: %llu %s%s taken and not finished (inuse %llu)",
-		     number(queue->last_avail_idx), number(queue->used_idx),
+	evidence_add(evidence, "QEMU took requests up to last-avail-idx %s and finished them up to used-idx %s: %llu %s%s taken and not finished (inuse %s)",
+		     number(queue->last_avail_idx).text, number(queue->used_idx).text,
 		     (unsigned long long)expected_inuse(queue),
 		     queue->packed ? "descriptor" : "request",
-		     expected_inuse(queue) == 1 ? "" : "s", number(queue->inuse));
+		     expected_inuse(queue) == 1 ? "" : "s", number(queue->inuse).text);
 	if (!queue->packed)
-		evidence_add(evidence, "the guest sees the same: its used-idx is %llu, its avail-idx %llu",
-			     number(queue->used_ring_idx), number(queue->avail_idx));
+		evidence_add(evidence, "the guest sees the same: its used-idx is %s, its avail-idx %s",
+			     number(queue->used_ring_idx).text, number(queue->avail_idx).text);
 	show_interval(subject, evidence);
 }
 
@@ -443,8 +488,8 @@ static void show_in_vhost(const struct subject *subject, struct evidence *eviden
 {
 	const struct queue *queue = subject->now.queue;
 
-	evidence_add(evidence, "the driver made requests up to avail-idx %llu available; the vhost backend finished them up to used-idx %llu: %u in between",
-		     number(queue->avail_idx), number(queue->used_ring_idx),
+	evidence_add(evidence, "the driver made requests up to avail-idx %s available; the vhost backend finished them up to used-idx %s: %u in between",
+		     number(queue->avail_idx).text, number(queue->used_ring_idx).text,
 		     fact_distance(queue->avail_idx, queue->used_ring_idx));
 	evidence_add(evidence, "QEMU's own indices are stale while vhost runs and were not used");
 	show_interval(subject, evidence);
@@ -454,17 +499,17 @@ static void show_signal(const struct subject *subject, struct evidence *evidence
 {
 	const struct queue *queue = subject->now.queue;
 
-	evidence_add(evidence, "used-idx is %llu, and the driver asked to be interrupted after used-event %llu",
-		     number(queue->used_ring_idx), number(queue->used_event));
+	evidence_add(evidence, "used-idx is %s, and the driver asked to be interrupted after used-event %s",
+		     number(queue->used_ring_idx).text, number(queue->used_event).text);
 	if (!queue->vhost)
-		evidence_add(evidence, "signalled-used is %llu: QEMU %s", number(queue->signalled_used),
+		evidence_add(evidence, "signalled-used is %s: QEMU %s", number(queue->signalled_used).text,
 			     fact_equal(queue->signalled_used, queue->used_idx) ?
 				     "has decided about the interrupt for all of them" :
 				     "has not decided about the interrupt for the newest");
-	if (fact_known(queue->vector))
-		evidence_add(evidence, queue->vector.value == NO_VECTOR ? "no MSI-X vector" :
-									  "MSI-X vector %llu",
-			     number(queue->vector));
+	if (fact_is(queue->vector, NO_VECTOR))
+		evidence_add(evidence, "no MSI-X vector");
+	else
+		evidence_add(evidence, "MSI-X vector %s", number(queue->vector).text);
 	show_interval(subject, evidence);
 }
 
@@ -544,10 +589,22 @@ const struct rule rules[] = {
 		.last = true,
 	},
 	{
+		.verdict = "unknown/device",
+		.title = "the state of the device could not be read",
+		.severity = SEVERITY_UNKNOWN,
+		.holds = device_is_unreadable,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.evidence = show_device_problem,
+		.next = "check that binary, debug info and target belong together (virtq -v shows build-ids)",
+		.last = true,
+	},
+	{
 		.verdict = "broken",
 		.title = "the device is broken and does nothing until the driver resets it",
 		.severity = SEVERITY_STUCK,
 		.holds = device_is_broken,
+		.now_only = true,
 		.one_sample = CONFIDENCE_PROVED,
 		.two_samples = CONFIDENCE_PROVED,
 		.evidence = show_device_state,
@@ -701,6 +758,7 @@ const struct rule rules[] = {
 		.severity = SEVERITY_STUCK,
 		.stalled = true,
 		.holds = is_not_noticed,
+		.holds_between = used_event_stood_still,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
 		.evidence = show_signal,
@@ -781,13 +839,14 @@ const struct rule rules[] = {
 		.last = true,
 	},
 	{
-		/* reached only if what one sample showed was gone in the other */
-		.verdict = "ok/moving",
-		.title = "requests are moving",
-		.severity = SEVERITY_OK,
+		/* as when QEMU has not mapped the ring, so that what it finishes is dropped */
+		.verdict = "unknown/unclear",
+		.title = "something is outstanding, and what was read does not say where",
+		.severity = SEVERITY_UNKNOWN,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_LOW,
-		.evidence = show_moving,
+		.evidence = show_indices,
+		.next = "see `virtq show` for what could not be read; try again if the driver was just starting",
 		.last = true,
 	},
 };

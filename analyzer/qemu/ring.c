@@ -36,6 +36,7 @@ struct reading {
 	uint8_t used_event[2], avail_event[2];
 	uint8_t driver_event[VRING_PACKED_EVENT_SIZE], device_event[VRING_PACKED_EVENT_SIZE];
 	uint8_t desc_flags[2];
+	uint64_t slot; /**< Packed: of the descriptor whose flags are read. */
 	uint8_t *virtqueue, *virtqueue_again; /**< Copies of the VirtQueue. */
 	struct target_request *requests; /**< This reading's slice of the batch. */
 	size_t request_num;
@@ -200,9 +201,9 @@ static void add_split_requests(struct reading *reading)
 
 static void add_packed_requests(struct reading *reading)
 {
-	uint64_t slot = reading->queue->last_avail_idx.value;
-
-	add_area_request(reading, &reading->desc, slot * VRING_PACKED_DESC_SIZE + VRING_PACKED_DESC_FLAGS,
+	reading->slot = reading->queue->last_avail_idx.value;
+	add_area_request(reading, &reading->desc,
+			 reading->slot * VRING_PACKED_DESC_SIZE + VRING_PACKED_DESC_FLAGS,
 			 reading->desc_flags, 2, "descriptor at last_avail_idx");
 	add_area_request(reading, &reading->avail, 0, reading->driver_event,
 			 VRING_PACKED_EVENT_SIZE, "driver event suppression");
@@ -247,6 +248,10 @@ static bool is_torn(const struct qemu *qemu, const struct reading *reading)
 
 	if (was_read(reading, reading->virtqueue) && was_read(reading, reading->virtqueue_again) &&
 	    memcmp(reading->virtqueue, reading->virtqueue_again, size) != 0)
+		return true;
+	/* the descriptor at last_avail_idx was asked for before it moved on */
+	if (reading->queue->packed && was_read(reading, reading->virtqueue) &&
+	    member_get(qemu, reading->virtqueue, QEMU_VirtQueue_last_avail_idx) != reading->slot)
 		return true;
 	return was_read(reading, reading->used_header) && was_read(reading, reading->used_again) &&
 	       memcmp(reading->used_header, reading->used_again, VRING_HEADER_SIZE) != 0;

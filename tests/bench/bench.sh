@@ -24,7 +24,7 @@ vm_core "$core"
 export XDG_CACHE_HOME=$dir/cache # only now: the real QEMU is cached there too
 
 ratio() { # A B
-    awk -v a="$1" -v b="$2" 'BEGIN { printf b > 0 ? "1/%.0f" : "-", b > 0 ? a / b : 0 }'
+    awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "1/%.1f", a / b }'
 }
 
 row() { # WHAT WALL USER RSS STOPPED GDB-WALL GDB-RSS
