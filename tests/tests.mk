@@ -3,7 +3,7 @@
 
 PACKAGE_LISTS := tests/packages-build.txt tests/packages-check.txt \
 	fixtures/mini-qemu/packages.txt
-QEMU_PACKAGE_LISTS := $(PACKAGE_LISTS) fixtures/real-qemu/packages.txt
+QEMU_PACKAGE_LISTS := $(PACKAGE_LISTS) fixtures/real-qemu/packages.txt tests/qemu/packages.txt
 
 # AddressSanitizer and UBSan for everything that reads what a target says.
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \

@@ -67,6 +67,11 @@ static struct virtq_error *open_supplement(struct debug_info *info)
 static struct virtq_error *open_handle(struct debug_info *info)
 {
 	info->handle = dwarf_begin_elf(debug_info_file(info)->elf, DWARF_C_READ, NULL);
+	if (!info->handle && elf_file_has_foreign_compression(debug_info_file(info)))
+		return error_new(VIRTQ_ERROR_UNSUPPORTED,
+				 "%s: its debug sections are compressed in a way that this elfutils cannot read "
+				 "(decompress them: objcopy --decompress-debug-sections)",
+				 debug_info_file(info)->path);
 	if (!info->handle)
 		return debug_info_damaged(info, "cannot be opened");
 	return open_supplement(info);

@@ -272,8 +272,10 @@ static void search_debuginfod(struct search *search)
 		remember(search, "no debuginfod (DEBUGINFOD_URLS is not set)");
 		return;
 	}
-	remember(search, "debuginfod");
-	layout_log(search->options, "asking debuginfod (%s)", urls);
+	char what[256];
+	snprintf(what, sizeof(what), "debuginfod (DEBUGINFOD_URLS=%s)", urls);
+	remember(search, what);
+	layout_log(search->options, "asking %s", what);
 	int fd = ask_debuginfod(search->wanted);
 	if (fd < 0) {
 		layout_log(search->options, "debuginfod does not have it");

@@ -184,6 +184,23 @@ bool elf_file_has_dwarf(const struct elf_file *file)
 	return false;
 }
 
+bool elf_file_has_foreign_compression(const struct elf_file *file)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+
+	while ((section = elf_nextscn(file->elf, section))) {
+		if (!gelf_getshdr(section, &header) || !(header.sh_flags & SHF_COMPRESSED))
+			continue;
+		Elf_Data *data = elf_rawdata(section, NULL);
+		/* Elf32_Chdr and Elf64_Chdr both begin with ch_type, of 4 bytes */
+		if (data && data->d_buf && data->d_size >= 4 &&
+		    bytes_get_u32(data->d_buf, file->order) != ELFCOMPRESS_ZLIB)
+			return true;
+	}
+	return false;
+}
+
 bool elf_file_has_build_id(const struct elf_file *file, const uint8_t *id, size_t length)
 {
 	return file->build_id_length == length && !memcmp(file->build_id, id, length);

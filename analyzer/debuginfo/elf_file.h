@@ -44,6 +44,9 @@ void elf_file_close(struct elf_file *file);
 /** Is there DWARF in this very file (not merely the emptied headers of it)? */
 bool elf_file_has_dwarf(const struct elf_file *file);
 
+/** Is a section compressed by anything but zlib, as by zstd, which elfutils reads since 0.189? */
+bool elf_file_has_foreign_compression(const struct elf_file *file);
+
 bool elf_file_has_build_id(const struct elf_file *file, const uint8_t *id, size_t length);
 
 /**

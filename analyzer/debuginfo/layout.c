@@ -246,3 +246,17 @@ struct virtq_error *layout_load(const char *path, const struct layout_schema *sc
 		return error_os(errno, "%s", path);
 	return layout_parse(text, (size_t)length, path, schema, layout_ret);
 }
+
+bool layout_binary_has_text(const char *path, const char *text)
+{
+	struct elf_file *file = NULL;
+	char *found = NULL;
+	_cleanup_error_ struct virtq_error *error = elf_file_open(path, &file);
+
+	if (!error)
+		error = elf_file_find_text(file, text, &found);
+	bool has = found;
+	free(found);
+	elf_file_close(file);
+	return has;
+}

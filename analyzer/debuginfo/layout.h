@@ -112,6 +112,9 @@ MUST_CHECK struct virtq_error *layout_resolve(const char *path, const struct lay
 					      const struct layout_options *options,
 					      struct layout **layout_ret);
 
+/** Does the ELF file @path hold a constant that starts with @text? False if it cannot be read. */
+bool layout_binary_has_text(const char *path, const char *text);
+
 /**
  * Without the binary: from the cache by build-id alone, or from debug info
  * found by build-id (debug_dir, the system's, debuginfod). What only the binary

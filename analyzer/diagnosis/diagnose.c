@@ -112,7 +112,7 @@ static struct virtq_error *diagnose_queue(const struct subject *subject,
 	for (size_t i = 0; i < rule_num; i++) {
 		const struct rule *rule = &rules[i];
 
-		if (rule->severity == SEVERITY_OK && diagnosis->finding_num)
+		if ((rule->otherwise || rule->severity == SEVERITY_OK) && diagnosis->finding_num)
 			continue;
 		if (!rule_applies(rule, subject))
 			continue;

@@ -58,6 +58,8 @@ struct rule {
 	void (*evidence)(const struct subject *subject, struct evidence *evidence);
 	const char *const *considered;
 	const char *next;
+	/** Only if no rule before held; so are the ok verdicts. */
+	bool otherwise;
 	/** Nothing after this rule can be said of the queue. */
 	bool last;
 };

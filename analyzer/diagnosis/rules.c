@@ -841,6 +841,7 @@ const struct rule rules[] = {
 	{
 		/* as when QEMU has not mapped the ring, so that what it finishes is dropped */
 		.verdict = "unknown/unclear",
+		.otherwise = true,
 		.title = "something is outstanding, and what was read does not say where",
 		.severity = SEVERITY_UNKNOWN,
 		.one_sample = CONFIDENCE_LOW,

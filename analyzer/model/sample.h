@@ -134,6 +134,7 @@ struct device {
 	struct fact vhost_started; /**< VirtIODevice.vhost_started (7.2 and later). */
 	bool vhost; /**< A started vhost_dev or vhost_started. */
 	struct fact vhost_backend; /**< VhostBackendType: 1 kernel, 2 user, 3 vdpa. */
+	bool name_unreadable, bus_name_unreadable; /**< They are decoration: no problem of the device. */
 	bool realized;
 	VIRTIODEVICE_FACTS(DECLARE_FACT)
 	struct queue *queues; /**< The first queue_num of VIRTIO_QUEUE_MAX: those with vring.num != 0. */

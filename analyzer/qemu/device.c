@@ -47,6 +47,20 @@ static void facts_unreadable(const struct qemu *qemu, struct device *device)
 #undef UNREADABLE
 }
 
+/**
+ * A string that is a constant of QEMU's: a core does not hold it, and without
+ * the binary it is not known. Nothing depends on it.
+ */
+static char *read_decoration(const struct image *vdev, enum qemu_query member, bool *unreadable_ret)
+{
+	char *string = NULL;
+	struct virtq_error *error = image_get_string(vdev, member, "name", &string);
+
+	*unreadable_ret = error;
+	virtq_error_destroy(error);
+	return string;
+}
+
 /** Names: the id is the proxy's for devices with one (PCI, ccw), else the device's own. */
 static void read_names(struct sampler *sampler, const struct image *vdev, struct device *device)
 {
@@ -68,12 +82,9 @@ static void read_names(struct sampler *sampler, const struct image *vdev, struct
 	sampler_set_problem(&device->problem,
 			    image_get_string(vdev, QEMU_DeviceState_canonical_path,
 					     "DeviceState.canonical_path", &device->path));
-	sampler_set_problem(&device->problem,
-			    image_get_string(vdev, QEMU_VirtIODevice_name, "VirtIODevice.name",
-					     &device->name));
-	sampler_set_problem(&device->problem,
-			    image_get_string(vdev, QEMU_VirtIODevice_bus_name,
-					     "VirtIODevice.bus_name", &device->bus_name));
+	device->name = read_decoration(vdev, QEMU_VirtIODevice_name, &device->name_unreadable);
+	device->bus_name =
+		read_decoration(vdev, QEMU_VirtIODevice_bus_name, &device->bus_name_unreadable);
 	device->realized = image_get(vdev, QEMU_DeviceState_realized);
 }
 
