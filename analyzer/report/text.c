@@ -213,6 +213,8 @@ static void add_summary(const struct view *view, struct buffer *buffer, const st
 			      plural(stuck->finding_num));
 	else if (!analysis->sample.device_num)
 		buffer_add(buffer, "no virtio device found: ");
+	else if (!queues && analysis->incomplete_num)
+		buffer_add(buffer, "no queue could be read: ");
 	else if (!queues)
 		buffer_add(buffer, "no queue is set up: ");
 	else if (unknown->finding_num || analysis->incomplete_num)
