@@ -2,7 +2,7 @@
 # Tests, demo and benchmarks; included by the top Makefile.
 
 PACKAGE_LISTS := tests/packages-build.txt tests/packages-check.txt \
-	fixtures/mini-qemu/packages.txt
+	fixtures/mini-qemu/packages.txt tests/packages-report.txt
 QEMU_PACKAGE_LISTS := $(PACKAGE_LISTS) fixtures/real-qemu/packages.txt tests/qemu/packages.txt
 
 # AddressSanitizer and UBSan for everything that reads what a target says.
@@ -48,7 +48,7 @@ check-run: all mini-qemu
 	@BUILD=$(BUILD) VIRTQ=$(BUILD)/sanitized/virtq VIRTQ_PLAIN=$(BUILD)/virtq \
 		MAKE='$(MAKE)' tests/run.sh check \
 		$(addprefix $(BUILD)/sanitized/tests/unit/,$(UNIT_TESTS)) \
-		$(sort $(wildcard tests/cli/*.sh tests/build/*.sh tests/fuzz/*.sh))
+		$(sort $(wildcard tests/cli/*.sh tests/build/*.sh tests/gdb/mini-*.sh)) tests/fuzz/replay.sh
 
 # ---- make check-qemu ------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ check-qemu:
 
 check-qemu-run: all $(BUILD)/tests/qmp
 	@BUILD=$(BUILD) VIRTQ=$(BUILD)/virtq VIRTQ_QMP=$(BUILD)/tests/qmp TEST_TIMEOUT=2400 \
-		tests/run.sh check-qemu $(sort $(wildcard tests/qemu/*.sh))
+		tests/run.sh check-qemu $(sort $(wildcard tests/qemu/*.sh tests/gdb/qemu-*.sh))
 
 $(BUILD)/tests/qmp: fixtures/real-qemu/qmp.c
 	$(call say,CC,$@)

@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Before there is an operating system: SeaBIOS drives a disk by polling, without event indices. No finding as long as it
+# makes progress; stuck when the disk does not answer; and when QEMU was told to pause, that.
+. "${BASH_SOURCE[0]%/*}/lib/common.bash"
+
+# A boot sector that reads sector 1 for ever, by INT 13h with the packet at 0x100, and counts at 0x7df0.
+#   cli; xor ax,ax; mov ds,ax; mov es,ax; mov ss,ax; mov sp,0x7c00; sti
+#   again: mov si,0x7d00; mov ah,0x42; mov dl,0x80; int 0x13; inc dword [0x7df0]; jmp again
+boot=$tap_dir/boot.img
+truncate -s 504K "$boot"
+write_at() {
+    printf '%b' "$2" | dd of="$boot" bs=1 seek="$1" conv=notrunc status=none
+}
+write_at 0 '\xfa\x31\xc0\x8e\xd8\x8e\xc0\x8e\xd0\xbc\x00\x7c\xfb'
+write_at 13 '\xbe\x00\x7d\xb4\x42\xb2\x80\xcd\x13\x66\xff\x06\xf0\x7d\xeb\xf0'
+write_at 256 '\x10\x00\x01\x00\x00\x80\x00\x00\x01\x00'
+write_at 510 '\x55\xaa'
+
+# started: the queue is set up and has seen requests.
+started() {
+    local status output errors
+    run --json --once "$machine_pid"
+    jq -e '.devices[0].queues[0] | ."set-up" and ."avail-idx" >= '"$1" <<<"$output" >/dev/null 2>&1
+}
+
+for series in 7.2 10; do
+    use_qemu "$series"
+    machine_start "$VM_QEMU" -M q35,accel=tcg -m 64 \
+        -blockdev "driver=file,filename=$boot,node-name=node0,read-only=on,locking=off" \
+        -device virtio-blk-pci,id=boot0,drive=node0,bootindex=0 || no_go "QEMU $series starts"
+    check "QEMU $series: the boot sector reads" wait_until 30 started 1000
+    quiet=0
+    for _ in {1..10}; do
+        run --json --interval=1 "$machine_pid"
+        [[ $status == 0 && -z $(findings) ]] && quiet=$((quiet + 1))
+    done
+    equal "QEMU $series, polling firmware that makes progress: 10 of 10 runs find nothing" 10 "$quiet"
+    check "QEMU $series: it polls, without event indices" jq -e '.devices[0].queues[0] |
+        ."avail-flags" == 1 and ."event-idx" == false and (has("used-event") | not) and .vector == 65535' <<<"$output"
+    machine_qmp stop >/dev/null
+    run --json "$machine_pid"
+    equal "QEMU $series, paused: exit 0, off/paused" "exit 0 paused off/paused" \
+        "exit $status $(jq -r .qemu.runstate <<<"$output") $(verdict boot0 0)"
+    machine_stop
+
+    # Without the CHS properties QEMU's own look at the partition table would hang before there is anything to see.
+    machine_start "$VM_QEMU" -M q35,accel=tcg -m 64 -object iothread,id=iothread0 \
+        -blockdev driver=null-co,node-name=node0,size=1073741824,latency-ns=200000000000 \
+        -device virtio-blk-pci,id=slow0,drive=node0,bootindex=0,iothread=iothread0,cyls=1000,heads=16,secs=63 \
+        -device virtio-serial-pci,id=serial0 || no_go "QEMU $series starts"
+    check "QEMU $series: the firmware reads its first sector" wait_until 30 started 1
+    sleep 0.5
+    run --json "$machine_pid"
+    expect 1 "slow0:0 in-device/stuck high" "QEMU $series, a disk that does not answer: its queue, nothing else"
+    equal "QEMU $series: available 1, taken 1, used 0, in flight 1" "1 1 1 0 1" "$(jq -r '.devices[0].queues[0] |
+        "\(."avail-idx") \(."shadow-avail-idx") \(."last-avail-idx") \(."used-idx") \(.inuse)"' <<<"$output")"
+    equal "QEMU $series: the firmware does not drive the console" off/not-set-up "$(verdict serial0 0)"
+    machine_stop
+done
+finish

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+#
+# What the tests on a real QEMU share; each starts with
+#   . "${BASH_SOURCE[0]%/*}/lib/common.bash"
+# and has tests/tap.sh and fixtures/real-qemu/vm.sh then.
+#
+# Environment: VIRTQ and BUILD (make check-qemu sets them); VIRTQ_SANITIZED, else it is built when first needed.
+set -uo pipefail
+
+top=$(cd "${BASH_SOURCE[0]%/*}/../../.." && pwd)
+lib=$top/tests/qemu/lib
+. "$top/tests/tap.sh"
+. "$top/fixtures/real-qemu/vm.sh"
+trap 'vm_stop_all; machine_stop; rm -rf "$tap_dir"' EXIT
+
+BUILD=$(realpath "${BUILD:-$top/build}")
+VIRTQ=$(realpath "${VIRTQ:-$BUILD/virtq}")
+[[ -z ${VIRTQ_QMP:-} ]] || VIRTQ_QMP=$(realpath "$VIRTQ_QMP")
+
+# Layouts that virtq caches are this test's own; built QEMUs and guests are not.
+export VIRTQ_CACHE=${VIRTQ_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/virtq-fixtures}
+export XDG_CACHE_HOME=$tap_dir/cache
+unset DEBUGINFOD_URLS
+
+# no_go WHY: ends the test as a failure, for what nothing can go on without.
+no_go() {
+    tap_result 1 "$1"
+    finish
+}
+
+# use_qemu 7.2|10: the QEMU of the VMs that are started from now on.
+use_qemu() {
+    qemu_series=$1
+    VM_QEMU=$("$top/fixtures/real-qemu/build-qemu.sh" "$1") || no_go "QEMU $1 is built"
+}
+
+# run [ARGUMENT...]: virtq, behind run_as; sets status, output and errors.
+run_as=()
+run() {
+    status=0
+    output=$(timeout "${RUN_TIMEOUT:-60}" "${run_as[@]}" "${RUN_VIRTQ:-$VIRTQ}" "$@" 2>"$tap_dir/stderr") || status=$?
+    errors=$(<"$tap_dir/stderr")
+}
+
+# findings [JSON]: "DEVICE:QUEUE VERDICT CONFIDENCE" of each finding that is one, by default of $output.
+findings() {
+    jq -r '.devices[] | .id as $id | .queues[] | ."queue-index" as $index | .findings[] |
+        select(.severity == "stuck") | "\($id):\($index) \(.verdict) \(.confidence)"' <<<"${1:-$output}"
+}
+
+# verdict DEVICE QUEUE: of $output.
+verdict() {
+    jq -r --arg id "$1" --argjson index "$2" \
+        '.devices[] | select(.id == $id).queues[] | select(."queue-index" == $index).verdict' <<<"$output"
+}
+
+# expect STATUS FINDINGS WHAT: the last run, with --json, ended so.
+expect() {
+    equal "$3" "exit $1${2:+
+$2}" "exit $status$(printf '%s' "$(findings 2>&1)" | sed '1s/^/\n/')${errors:+
+$errors}"
+}
+
+# wait_until SECONDS COMMAND...: until it succeeds.
+wait_until() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.05
+    done
+}
+
+# hang_disk0: a request that the throttled disk0 will not finish.
+hang_disk0() {
+    vm_throttle tg0 on
+    vm_guest 'dd if=/dev/disk0 of=/dev/null bs=4k count=4 iflag=direct >/dev/null 2>&1 &'
+    # The first request still passes, and the next one waits for it.
+    sleep 1
+}
+
+# some_io: a little of it on every device that has a driver, then quiet.
+some_io() {
+    vm_load_start "$@"
+    sleep "${SOME_IO_SECONDS:-2}"
+    vm_load_stop
+    sleep 0.5
+}
+
+# machine_start QEMU [ARGUMENT...]: a machine without a guest system; sets machine_pid and machine_dir. One at a time.
+machine_pid='' machine_dir=''
+machine_start() {
+    local qemu=$1 directory firmware=()
+    shift
+    machine_dir=$(mktemp -d "$tap_dir/machine.XXXXXX")
+    for directory in "${qemu%/*}/firmware" /usr/share/seabios /usr/share/qemu; do
+        [[ -d $directory ]] && firmware+=(-L "$directory")
+    done
+    (
+        cd "$machine_dir" || exit
+        exec setpriv --pdeathsig KILL "$qemu" -nodefaults -no-user-config -display none "${firmware[@]}" \
+            -qmp unix:qmp,server=on,wait=off "$@" </dev/null >qemu.log 2>&1
+    ) &
+    machine_pid=$!
+    disown "$machine_pid"
+    # The socket is there before the devices are; an answer comes after them.
+    wait_until 20 test -S "$machine_dir/qmp" && machine_qmp query-status >/dev/null && return
+    cat "$machine_dir/qemu.log" >&2
+    return 1
+}
+
+machine_stop() {
+    [[ -n $machine_pid ]] || return 0
+    kill -KILL "$machine_pid" 2>/dev/null
+    while [[ -e /proc/$machine_pid/exe ]]; do sleep 0.01; done
+    machine_pid=''
+}
+
+# machine_hmp COMMAND..., machine_qmp COMMAND...: as vm_hmp and vm_qmp.
+machine_hmp() { (vm_dir=$machine_dir vm_hmp "$@"); }
+machine_qmp() { (vm_dir=$machine_dir vm_qmp "$@"); }
+
+# sanitized_virtq: sets virtq_sanitized to a virtq with AddressSanitizer and UBSan.
+sanitized_virtq() {
+    virtq_sanitized=${VIRTQ_SANITIZED:-$BUILD/sanitized/virtq}
+    [[ -z ${VIRTQ_SANITIZED:-} ]] || return 0
+    make -C "$top" --no-print-directory -s BUILD="$BUILD/sanitized" \
+        CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined' \
+        "$BUILD/sanitized/virtq" >&2
+}
