@@ -123,6 +123,26 @@ static struct virtq_error *diagnose_queue(const struct subject *subject,
 	return NULL;
 }
 
+/**
+ * Compare with the earlier sample, unless that is no witness that the queue
+ * stood still: it could not have moved then, or was somebody else's.
+ */
+static void set_before(struct subject *subject, const struct device *device,
+		       const struct queue *queue, uint64_t interval_ns)
+{
+	const struct queue *now = subject->now.queue;
+	struct view before = { device, queue };
+
+	subject->moved = now->torn;
+	if (!view_is_in_service(&before) || queue->vhost != now->vhost ||
+	    queue->packed != now->packed)
+		return;
+	subject->before = before;
+	subject->interval_ns = interval_ns;
+	subject->progressed = has_progressed(queue, now);
+	subject->moved = has_moved(queue, now);
+}
+
 static struct virtq_error *diagnose_device(const struct sample *before, const struct sample *now,
 					   const struct device *device,
 					   struct device_diagnosis *diagnosis)
@@ -136,21 +156,10 @@ static struct virtq_error *diagnose_device(const struct sample *before, const st
 	for (size_t i = 0; i < device->queue_num; i++) {
 		struct subject subject = { .now = { device, &device->queues[i] } };
 
-		if (earlier && i < earlier->queue_num) {
-			subject.before = (struct view){ earlier, &earlier->queues[i] };
-			subject.interval_ns = now->time_ns - before->time_ns;
-			/* no witness that the queue stood still: it could not have moved, or
-			 * was somebody else's */
-			bool changed = !view_is_in_service(&subject.before) ||
-				       subject.before.queue->vhost != subject.now.queue->vhost ||
-				       subject.before.queue->packed != subject.now.queue->packed;
-			subject.progressed = changed || has_progressed(subject.before.queue,
-								       subject.now.queue);
-			subject.moved =
-				changed || has_moved(subject.before.queue, subject.now.queue);
-		} else {
+		if (earlier && i < earlier->queue_num)
+			set_before(&subject, earlier, &earlier->queues[i], now->time_ns - before->time_ns);
+		else
 			subject.moved = device->queues[i].torn;
-		}
 		TRY(diagnose_queue(&subject, &diagnosis->queues[i]));
 	}
 	return NULL;
