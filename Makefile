@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-#   make            build/virtq, build/libvirtq.so, build/libvirtq.a
+#   make            build/virtq, build/libvirtq.so, build/libvirtq.a, build/virtq-reader.so
 #   make demo       make a core with a stuck disk and analyse it
 #   make check      every test that needs no real QEMU
 #   make check-qemu the tests on a real QEMU with a Linux guest
@@ -20,7 +20,7 @@ CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith \
 	-Wundef -Wvla -Wformat=2 -Wno-format-nonliteral
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Ianalyzer $(WARNINGS) -fPIC -fvisibility=hidden $(CFLAGS)
-LIBS := -ldw -lelf -lbfd -ljson-c -larchive
+LIBS := -ldw -lelf -lbfd -ljson-c -larchive -lm
 
 V ?= 0
 ifeq ($(V),0)
@@ -31,7 +31,7 @@ say = @:
 endif
 
 .PHONY: all
-all: $(BUILD)/virtq $(BUILD)/libvirtq.so $(BUILD)/libvirtq.a
+all: $(BUILD)/virtq $(BUILD)/libvirtq.so $(BUILD)/libvirtq.a $(BUILD)/virtq-reader.so
 
 # ---- libvirtq and virtq -------------------------------------------------------
 
@@ -71,16 +71,18 @@ $(BUILD)/virtq: $(call object,$(CLI_SOURCES)) $(BUILD)/libvirtq.a
 -include $(patsubst %.o,%.d,$(call object,$(LIBRARY_SOURCES) $(CLI_SOURCES)))
 
 .PHONY: install
-install: all
+install: all install-plugin
 	install -D -m 755 $(BUILD)/virtq $(DESTDIR)$(PREFIX)/bin/virtq
 	install -D -m 755 $(BUILD)/libvirtq.so $(DESTDIR)$(PREFIX)/lib/libvirtq.so
 	install -D -m 644 $(BUILD)/libvirtq.a $(DESTDIR)$(PREFIX)/lib/libvirtq.a
 	install -D -m 644 analyzer/virtq.h $(DESTDIR)$(PREFIX)/include/virtq.h
 	install -D -m 644 analyzer/cli/virtq.1 $(DESTDIR)$(PREFIX)/share/man/man1/virtq.1
+	install -D -m 644 analyzer/report/virtq.schema.json $(DESTDIR)$(PREFIX)/share/virtq/virtq.schema.json
 
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)
 
+include gdb-plugin/plugin.mk
 include fixtures/mini-qemu/mini.mk
 include tests/tests.mk

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,30 @@ static struct device *find_device(struct sample *sample, const char *name)
 	return NULL;
 }
 
+/** 0x...: a VirtQueue's address, or a VirtIODevice's for all of its queues. */
+static struct virtq_error *select_address(struct sample *sample, const char *text)
+{
+	bool found = false;
+	char *end;
+
+	errno = 0;
+	unsigned long long address = strtoull(text, &end, 16);
+	if (*end || !text[2] || errno)
+		return error_new(VIRTQ_ERROR_INVALID_ARGUMENT, "'%s' is not an address", text);
+	for (size_t i = 0; i < sample->device_num; i++) {
+		struct device *device = &sample->devices[i];
+
+		for (size_t j = 0; j < device->queue_num; j++) {
+			if (device->address != address && device->queues[j].address != address)
+				continue;
+			device->queues[j].selected = true;
+			found = true;
+		}
+	}
+	return found ? NULL : error_new(VIRTQ_ERROR_NOT_FOUND,
+					"no VirtQueue or VirtIODevice that is in use is at %s", text);
+}
+
 static struct virtq_error *select_one(struct sample *sample, const char *specification)
 {
 	struct device *device = find_device(sample, specification);
@@ -64,6 +89,9 @@ static struct virtq_error *select_one(struct sample *sample, const char *specifi
 	/* a PCI address has colons too: only the last one can be the separator */
 	const char *colon = strrchr(specification, ':');
 	size_t index;
+	/* the address of a virtio-mmio device was met above */
+	if (!colon && strncmp(specification, "0x", 2) == 0)
+		return select_address(sample, specification);
 	if (!colon)
 		return error_new(VIRTQ_ERROR_NOT_FOUND, "no virtio device '%s'", specification);
 	if (!parse_number(colon + 1, &index))
@@ -77,8 +105,8 @@ static struct virtq_error *select_one(struct sample *sample, const char *specifi
 	if (!device)
 		return error_new(VIRTQ_ERROR_NOT_FOUND, "no virtio device '%s'", name);
 	if (index >= device->queue_num)
-		return error_new(VIRTQ_ERROR_NOT_FOUND, "device '%s' has %zu queues, and no queue %zu",
-				 name, device->queue_num, index);
+		return error_new(VIRTQ_ERROR_NOT_FOUND, "device '%s' has %zu queue%s, and no queue %zu",
+				 name, device->queue_num, device->queue_num == 1 ? "" : "s", index);
 	device->queues[index].selected = true;
 	return NULL;
 }

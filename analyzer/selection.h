@@ -10,6 +10,7 @@
  * Set `selected` of the sample's queues. A specification is DEVICE or
  * DEVICE:INDEX; DEVICE is a qdev id, a QOM path (of the device or its proxy),
  * a location (as a PCI address), or the device's number in the sample, from 0.
+ * 0x... is the host-virtual address of a VirtQueue or a VirtIODevice.
  * Without specifications everything is selected.
  * @return NOT_FOUND or INVALID_ARGUMENT, naming the specification.
  */

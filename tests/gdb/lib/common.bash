@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+#
+# What the tests of the gdb plugin share; each starts with
+#   . "${BASH_SOURCE[0]%/*}/lib/common.bash"
+# and has tests/tap.sh then.
+#
+# The plugin is tested in three forms: python (virtq.py in the machine's gdb),
+# reader (the JIT reader in the same gdb), minimal (the JIT reader in Debian's
+# gdb-minimal, which has no Python). $forms are those that can be had here.
+#
+# Environment: BUILD, VIRTQ (make check and make check-qemu set them).
+set -uo pipefail
+
+top=$(cd "${BASH_SOURCE[0]%/*}/../../.." && pwd)
+. "$top/tests/tap.sh"
+BUILD=$(realpath "${BUILD:-$top/build}")
+VIRTQ=$(realpath "${VIRTQ:-$BUILD/virtq}")
+export VIRTQ_LIBRARY=$BUILD/libvirtq.so VIRTQ_READER=$BUILD/virtq-reader.so
+cd "$top" || exit
+
+# The layout cache, and what virtq.gdb leaves in it, are this test's own.
+export VIRTQ_CACHE=${VIRTQ_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/virtq-fixtures}
+export HOME=$tap_dir/home
+mkdir "$HOME"
+export XDG_CACHE_HOME=$HOME/.cache TERM=dumb
+unset DEBUGINFOD_URLS
+
+# another_gdb minimal|server|RELEASE: its path, or nothing and the reason in $tap_dir/why.
+another_gdb() {
+    tests/gdb/lib/get-gdb.sh "$1" 2>"$tap_dir/why"
+}
+
+gdb_minimal=$(another_gdb minimal) || gdb_minimal=
+forms=(python reader)
+if [[ -n $gdb_minimal ]]; then
+    forms+=(minimal)
+else
+    skip "the plugin in a gdb without Python" "$(tail -n 1 "$tap_dir/why")"
+fi
+
+# form_options FORM: sets gdb and load, the commands that load the plugin.
+form_options() {
+    gdb=${GDB:-gdb}
+    case $1 in
+    python) load=(-ex "source $top/gdb-plugin/virtq.py") ;;
+    reader) load=(-ex 'set $virtq_use_reader = 1' -ex "source $top/gdb-plugin/virtq.gdb") ;;
+    minimal) gdb=$gdb_minimal load=(-ex "source $top/gdb-plugin/virtq.gdb") ;;
+    esac
+}
+
+# batch GDB [ARGUMENT...]: without the user's settings, and without a network.
+batch() {
+    timeout "${GDB_TIMEOUT:-120}" "$1" -nx -batch -iex 'set debuginfod enabled off' \
+        -iex 'set auto-load safe-path /' "${@:2}" </dev/null 2>&1
+}
+
+# in_gdb FORM [ARGUMENT...] -- COMMAND...: each command's output, after a line "@ COMMAND".
+in_gdb() {
+    local form=$1 arguments=() commands=() command
+    shift
+    while [[ $1 != -- ]]; do
+        arguments+=("$1")
+        shift
+    done
+    shift
+    form_options "$form"
+    for command in "$@"; do
+        commands+=(-ex "echo @ ${command//\$/\\\$}\\n" -ex "$command")
+    done
+    batch "$gdb" "${arguments[@]}" "${load[@]}" "${commands[@]}" -ex 'echo @ end\n'
+}
+
+# part OUTPUT COMMAND: what in_gdb printed for it.
+part() {
+    awk -v start="@ $2" '/^@ / { on = $0 == start; next } on' <<<"$1"
+}
+
+# plain TEXT: without what tells where a target is: the header line, which may be two, and the target in `virtq show
+# TARGET QUEUE`.
+plain() {
+    awk '/^(gdb inferior|core|process) .*: QEMU / { header = 1; next }
+        header && !/^(one|two) sample/ { next }
+        { header = 0; sub(/virtq show [0-9\/][^ ]* /, "virtq show "); print }' <<<"$1"
+}
+
+# same_answers WHAT FORM TARGET [GDB-ARGUMENT...]: the plugin says what the command line says of TARGET. That runs in
+# gdb's `shell`, while gdb holds the target: both look at the same instant. Leaves what gdb printed in $output.
+same_answers() {
+    local what="$1, $2" form=$2 target=$3 command commands=() line
+    local -A lines=([virtq]="--once $target" ["virtq -q"]="--once -q $target"
+        ["virtq show disk0:0"]="show --once $target disk0:0" ["virtq --json"]="--once --json $target")
+    shift 3
+    for command in "${!lines[@]}"; do
+        commands+=("$command" "shell $VIRTQ ${lines[$command]}")
+    done
+    output=$(in_gdb "$form" "$@" -- "${commands[@]}" "virtq -q -v")
+    for command in "${!lines[@]}"; do
+        line="shell $VIRTQ ${lines[$command]}"
+        if [[ $command == *json ]]; then
+            equal "$what: $command" "$(part "$output" "$line" | jq -S "$same_json")" \
+                "$(part "$output" "$command" | jq -S "$same_json")"
+        else
+            equal "$what: $command" "$(plain "$(part "$output" "$line")")" "$(plain "$(part "$output" "$command")")"
+        fi
+    done
+    contains "$what: the finding" "$(part "$output" "virtq -q")" "disk0 queue 0 (request)"
+}
+same_json='del(.target, .report, .qemu.executable, .qemu.layout)'
+
+# no_go WHY: ends the test as a failure, for what nothing can go on without.
+no_go() {
+    tap_result 1 "$1"
+    finish
+}
+
+# use_vm: the real QEMU of fixtures/real-qemu for the rest of the test; disk0 is stuck after stick_disk0.
+use_vm() {
+    . "$top/fixtures/real-qemu/vm.sh"
+    trap 'vm_stop_all; rm -rf "$tap_dir"' EXIT
+    [[ -z ${VIRTQ_QMP:-} ]] || VIRTQ_QMP=$(realpath "$VIRTQ_QMP")
+    VM_QEMU=$("$top/fixtures/real-qemu/build-qemu.sh" "${1:-7.2}") || no_go "QEMU is built"
+    vm_start_standard gdb || no_go "QEMU starts"
+}
+
+stick_disk0() {
+    vm_throttle tg0 on
+    vm_guest 'dd if=/dev/disk0 of=/dev/null bs=4k count=4 iflag=direct >/dev/null 2>&1 &'
+    # The first request still passes, and the next one waits for it.
+    sleep 1
+}
+
+# serve PID: gdbserver, attached to it; sets $remote to its address on this machine. It ends with the first gdb. (By a pipe
+# to gdbserver it takes twenty times as long.)
+serve() {
+    local deadline=$((SECONDS + 20)) port=
+    rm -f "$tap_dir/server.log"
+    "$server" --once --attach localhost:0 "$1" >"$tap_dir/server.log" 2>&1 </dev/null &
+    disown $!
+    while [[ -z $port ]] && ((SECONDS < deadline)); do
+        sleep 0.05
+        port=$(sed -n 's/^Listening on port //p' "$tap_dir/server.log")
+    done
+    remote=localhost:$port
+}

@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# `virtq -resume' lets a live QEMU run on, and so tells stuck from on its way;
+# QEMU does not notice; where that cannot be, gdb says why.
+. "${BASH_SOURCE[0]%/*}/lib/common.bash"
+
+use_vm 7.2
+idle=$(in_gdb python -p "$vm_pid" -- "virtq -resume 0.3")
+contains "an idle VM is sampled once" "$idle" "one sample: "
+contains "an idle VM has nothing stuck" "$idle" "nothing stuck: "
+
+stick_disk0
+stuck=$(in_gdb python -p "$vm_pid" -ex "thread 2" -- "virtq -resume 0.5 -q" "thread" "virtq -q")
+contains "it says that the VM runs" "$stuck" "the target runs on for 0.5 s"
+contains "a disk that does not move is stuck" "$stuck" "in-device/stuck"
+contains "the confidence is that of two samples" "$stuck" "confidence high"
+contains "the thread stays selected" "$(part "$stuck" thread)" "Current thread is 2 "
+contains "without -resume it is in flight" "$(part "$stuck" "virtq -q")" "in-device/in-flight"
+check "the guest is alive" vm_guest true
+
+early=$(in_gdb python -p "$vm_pid" -ex "tbreak qemu_poll_ns" -- "virtq -resume 30")
+contains "a breakpoint ends it" "$early" "virtq: the target stopped before 30 s were over"
+signal=$(in_gdb python -p "$vm_pid" -ex "handle SIGINT nostop pass" -- "virtq -resume 1")
+contains "SIGINT that would reach QEMU" "$signal" "virtq: -resume needs \`handle SIGINT stop nopass\`"
+locked=$(in_gdb python -p "$vm_pid" -ex "set scheduler-locking on" -- "virtq -resume 1")
+contains "one thread alone" "$locked" "virtq: -resume needs all threads"
+check "the guest is alive" vm_guest true
+check "QEMU has met no SIGINT" test -e "/proc/$vm_pid/exe"
+
+if server=$(another_gdb server); then
+    serve "$vm_pid"
+    output=$(in_gdb python "$VM_QEMU" -iex 'set sysroot /' -ex "target remote $remote" -- "virtq -resume 1" detach)
+    contains "through gdbserver" "$output" "virtq: -resume cannot be used through gdbserver"
+else
+    skip "through gdbserver" "$(tail -n 1 "$tap_dir/why")"
+fi
+check "the guest is alive" vm_guest true
+finish
