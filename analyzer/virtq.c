@@ -10,12 +10,17 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "context.h"
 #include "debuginfo/layout.h"
 #include "diagnosis/diagnose.h"
 #include "model/analysis.h"
 #include "qemu/sample.h"
+#include "report/bundle.h"
+#include "report/privacy.h"
 #include "report/report.h"
 #include "selection.h"
+#include "snapshot/recorder.h"
+#include "snapshot/snapshot.h"
 #include "target/target.h"
 #include "virtq.h"
 
@@ -32,7 +37,18 @@ struct virtq_session {
 
 struct virtq_result {
 	struct analysis analysis;
+	struct virtq_session *session;
+	struct recorder *recorder; /**< What was read, if that was asked for. */
+	uint64_t sample_ns[2]; /**< When the samples were taken. */
+	struct privacy *privacy; /**< What was replaced in `analysis`; NULL: not yet. */
 };
+
+static struct virtq_error *copy_string(const char *string, char **copy_ret)
+{
+	if (string && !(*copy_ret = strdup(string)))
+		return &virtq_error_no_memory;
+	return NULL;
+}
 
 /* ---- Open --------------------------------------------------------------------- */
 
@@ -84,18 +100,22 @@ static struct virtq_error *open_target(const char *name, const struct virtq_opti
 }
 
 /** Run-time minus link-time address of the executable. */
-static struct virtq_error *find_bias(const struct target *target, const struct layout *layout,
+static struct virtq_error *find_bias(struct target *target, const struct layout *layout,
 				     uint64_t *bias_ret)
 {
 	const struct target_auxv *auxv = target_get_auxv(target);
+	uint64_t phdr;
 
 	if (auxv->has_entry)
 		*bias_ret = auxv->entry - layout->entry;
 	else if (auxv->has_phdr && layout->phdr)
 		*bias_ret = auxv->phdr - layout->phdr;
+	else if (layout->phdr && layout->build_id_length &&
+		 target_find_module(target, layout->build_id, layout->build_id_length, &phdr))
+		*bias_ret = phdr - layout->phdr;
 	else
 		return error_new(VIRTQ_ERROR_BAD_DATA,
-				 "the target has no auxiliary vector: cannot tell where the executable is loaded");
+				 "the target has no auxiliary vector, and the ELF header of the executable is not in it: cannot tell where it is loaded");
 	return NULL;
 }
 
@@ -130,6 +150,24 @@ static struct virtq_error *check_build_id(const uint8_t *id, size_t length,
 			 layout->origin, found, wanted);
 }
 
+/** The layout that a snapshot was taken with; NULL if it has none that is enough. */
+static struct layout *find_recorded_layout(struct target *target,
+					   const struct virtq_options *options)
+{
+	struct layout *layout = NULL;
+	size_t length;
+	const char *text = target_get_layout(target, &length);
+
+	if (!text || options->layout_file || options->executable)
+		return NULL;
+	_cleanup_error_ struct virtq_error *error =
+		layout_parse(text, length, "the snapshot's own", &qemu_schema, &layout);
+	if (error)
+		log_line(options, "the snapshot's own layout is of no use: %s",
+			 virtq_error_message(error));
+	return layout;
+}
+
 /** A saved layout, else the executable's, else what is known of the build-id. */
 static struct virtq_error *find_layout(struct target *target, const struct virtq_options *options,
 				       struct layout **layout_ret)
@@ -147,6 +185,8 @@ static struct virtq_error *find_layout(struct target *target, const struct virtq
 		.log_argument = options->log_argument,
 	};
 
+	if ((*layout_ret = find_recorded_layout(target, options)))
+		return check_build_id(id, length, *layout_ret);
 	if (options->layout_file) {
 		_cleanup_layout_ struct layout *layout = NULL;
 
@@ -166,17 +206,30 @@ static struct virtq_error *find_layout(struct target *target, const struct virtq
 			 executable ? " cannot be read)" : "");
 }
 
-/** If no layout was found: was that because this is no QEMU at all? */
+/**
+ * If no layout was found: is the binary not there at all, or no QEMU? A QEMU
+ * says "QEMU emulator version" for --version, also when it is stripped.
+ */
 static struct virtq_error *explain_layout_error(const struct target *target,
 						const struct virtq_options *options,
 						struct virtq_error *error)
 {
-	const char *name = target_get_info(target)->executable_name;
+	const struct target_info *info = target_get_info(target);
+	const char *binary = options->executable ? options->executable : info->executable;
+	const char *name = options->executable ? options->executable : info->executable_name;
 
-	if (!error || options->layout_file || !name || strstr(name, "qemu") || strstr(name, "kvm") ||
+	if (!error || options->layout_file || !binary ||
 	    (error->code != VIRTQ_ERROR_NO_DEBUG_INFO && error->code != VIRTQ_ERROR_NOT_FOUND))
 		return error;
-	return error_prefix(error, "%s does not look like QEMU", name);
+	if (access(binary, R_OK) != 0)
+		return error_prefix(error, "the target's binary %s is not here (give it with -e)",
+				    name ? name : binary);
+	if (layout_binary_has_text(binary, qemu_schema.queries[QEMU_TEXT_version].name))
+		return error;
+	virtq_error_destroy(error);
+	return error_new(VIRTQ_ERROR_MISMATCH,
+			 "%s does not look like QEMU: it has neither QEMU's debug info nor the text \"%s\"",
+			 name ? name : binary, qemu_schema.queries[QEMU_TEXT_version].name);
 }
 
 static struct virtq_error *finish_open(struct virtq_session *session,
@@ -224,36 +277,75 @@ struct virtq_error *virtq_session_open(const char *name, const struct virtq_opti
 	return NULL;
 }
 
+/** The executable, not the memory behind callbacks, says which machine this is. */
+static struct virtq_error *find_callbacks_layout(const struct virtq_callbacks *callbacks,
+						 const struct virtq_options *options,
+						 struct layout **layout_ret)
+{
+	struct layout_options layout_options = {
+		.debug_dir = options->debug_dir,
+		.no_cache = options->no_layout_cache,
+		.log = options->log,
+		.log_argument = options->log_argument,
+	};
+
+	if (options->layout_file)
+		return layout_load(options->layout_file, &qemu_schema, layout_ret);
+	if (!callbacks->executable)
+		return error_new(VIRTQ_ERROR_NO_DEBUG_INFO,
+				 "it is not known which executable the target runs");
+	return layout_resolve(callbacks->executable, &qemu_schema, &layout_options, layout_ret);
+}
+
+static struct virtq_error *find_callbacks_bias(const struct virtq_callbacks *callbacks,
+					       const struct layout *layout, uint64_t *bias_ret)
+{
+	enum { PAGE = 4096 };
+	uint64_t bias = callbacks->entry ? callbacks->entry - layout->entry : callbacks->load_bias;
+
+	if (bias % PAGE)
+		return error_new(VIRTQ_ERROR_MISMATCH,
+				 "%s is not what the target runs: its entry point is 0x%llx, the target's 0x%llx",
+				 callbacks->executable ? callbacks->executable : layout->origin,
+				 (unsigned long long)layout->entry,
+				 (unsigned long long)callbacks->entry);
+	*bias_ret = bias;
+	return NULL;
+}
+
+static struct virtq_error *open_callbacks(struct virtq_session *session,
+					  const struct virtq_callbacks *callbacks,
+					  const struct virtq_options *options)
+{
+	struct virtq_callbacks placed = *callbacks;
+	uint8_t id[64];
+
+	TRY(find_callbacks_layout(callbacks, options, &session->layout));
+	TRY(qemu_schema_check(session->layout));
+	TRY(find_callbacks_bias(callbacks, session->layout, &placed.load_bias));
+	TRY(target_open_callbacks(&placed, session->layout->machine, session->layout->order,
+				  session->layout->pointer_size, &session->target));
+	TRY(check_build_id(id, target_get_build_id(session->target, id, sizeof(id)),
+			   session->layout));
+	session->qemu = (struct qemu){ session->target, session->layout, placed.load_bias };
+	TRY(copy_string(callbacks->executable, &session->executable));
+	TRY(copy_string(callbacks->description, &session->description));
+	log_line(options, "layout from %s, load bias 0x%llx", session->layout->origin,
+		 (unsigned long long)placed.load_bias);
+	return NULL;
+}
+
 struct virtq_error *virtq_session_open_callbacks(const struct virtq_callbacks *callbacks,
 						 const struct virtq_options *options,
 						 struct virtq_session **session_ret)
 {
 	static const struct virtq_options defaults;
-	struct virtq_options with_executable = options ? *options : defaults;
-	_cleanup_layout_ struct layout *layout = NULL;
-	struct layout_options layout_options = { 0 };
-
-	with_executable.executable = callbacks->executable;
-	/* the executable, not the memory, says which machine this is */
-	layout_options.debug_dir = with_executable.debug_dir;
-	layout_options.no_cache = with_executable.no_layout_cache;
-	TRY(layout_resolve(callbacks->executable, &qemu_schema, &layout_options, &layout));
-
 	struct virtq_session *session = calloc(1, sizeof(*session));
+
 	if (!session)
 		return &virtq_error_no_memory;
-	session->layout = take_pointer(layout);
 	struct virtq_error *error =
-		target_open_callbacks(callbacks, session->layout->machine, session->layout->order,
-				      session->layout->pointer_size, &session->target);
-	if (!error)
-		error = qemu_schema_check(session->layout);
-	session->qemu = (struct qemu){ session->target, session->layout, callbacks->load_bias };
-	if (!error && !(session->executable = strdup(callbacks->executable)))
-		error = &virtq_error_no_memory;
-	if (!error && callbacks->description &&
-	    !(session->description = strdup(callbacks->description)))
-		error = &virtq_error_no_memory;
+		open_callbacks(session, callbacks, options ? options : &defaults);
 	if (error) {
 		virtq_session_close(session);
 		return error;
@@ -276,11 +368,19 @@ void virtq_session_close(struct virtq_session *session)
 
 /* ---- Sample, diagnose ------------------------------------------------------------ */
 
-static struct virtq_error *copy_string(const char *string, char **copy_ret)
+/** Is this said of a snapshot's original? */
+static bool fact_is_yes(const struct target *target, const char *key)
 {
-	if (string && !(*copy_ret = strdup(string)))
-		return &virtq_error_no_memory;
-	return NULL;
+	const char *value = target_get_fact(target, key);
+
+	return value && strcmp(value, "yes") == 0;
+}
+
+static uint64_t fact_number(const struct target *target, const char *key)
+{
+	const char *value = target_get_fact(target, key);
+
+	return value ? strtoull(value, NULL, 10) : 0;
 }
 
 static struct virtq_error *describe(const struct virtq_session *session, struct analysis *analysis)
@@ -292,11 +392,12 @@ static struct virtq_error *describe(const struct virtq_session *session, struct 
 	const struct layout *layout = session->layout;
 	char id[2 * sizeof(layout->build_id) + 1];
 
-	analysis->target.kind = kinds[info->kind];
-	analysis->target.live = info->live;
+	analysis->target.kind = info->is_snapshot ? "snapshot" : kinds[info->kind];
+	analysis->target.live = info->live || fact_is_yes(session->target, "live");
 	analysis->target.pid = info->pid;
 	analysis->target.signal = info->signal;
-	analysis->target.truncated = info->truncated;
+	analysis->target.truncated = info->truncated || fact_is_yes(session->target, "truncated");
+	TRY(copy_string(target_get_fact(session->target, "original"), &analysis->target.original));
 	TRY(copy_string(session->path, &analysis->target.path));
 	TRY(copy_string(session->description, &analysis->target.description));
 	TRY(copy_string(info->command, &analysis->target.command));
@@ -310,20 +411,45 @@ static struct virtq_error *describe(const struct virtq_session *session, struct 
 	return NULL;
 }
 
+/** @param second It is the second of two samples. */
 static struct virtq_error *take_sample(struct virtq_session *session,
-				       const struct virtq_analysis_options *options,
+				       const struct virtq_analysis_options *options, bool second,
 				       struct sample *sample_ret)
 {
+	uint64_t time_ns = fact_number(session->target, second ? "sample-2-ns" : "sample-1-ns");
+
+	target_refresh(session->target);
 	TRY(qemu_sample(&session->qemu, sample_ret));
+	if (time_ns)
+		sample_ret->time_ns = time_ns;
 	return selection_apply(sample_ret, options->queues, options->queues_num);
 }
 
-static void sleep_ms(unsigned int ms)
+/** Let the interval between two samples pass. */
+static struct virtq_error *wait_ms(const struct virtq_analysis_options *options, unsigned int ms)
 {
 	struct timespec left = { ms / 1000, (long)(ms % 1000) * 1000000 };
 
-	while (nanosleep(&left, &left) < 0 && errno == EINTR)
+	if (options->wait && options->wait(options->wait_argument, ms) != 0)
+		return error_new(VIRTQ_ERROR_UNSUPPORTED,
+				 "the target could not be let run between two samples");
+	while (!options->wait && nanosleep(&left, &left) < 0 && errno == EINTR)
 		;
+	return NULL;
+}
+
+/** The second sample: of a live target after the interval, of a snapshot at once. */
+static struct virtq_error *take_second_sample(struct virtq_session *session,
+					      const struct virtq_analysis_options *options,
+					      struct virtq_result *result)
+{
+	if (target_get_info(session->target)->is_snapshot)
+		target_select_sample(session->target, false);
+	else
+		TRY(wait_ms(options, result->analysis.interval_ms));
+	if (result->recorder)
+		recorder_next_sample(result->recorder);
+	return take_sample(session, options, true, &result->analysis.sample);
 }
 
 /**
@@ -333,27 +459,61 @@ static void sleep_ms(unsigned int ms)
  */
 static struct virtq_error *sample_and_diagnose(struct virtq_session *session,
 					       const struct virtq_analysis_options *options,
-					       struct analysis *analysis)
+					       struct virtq_result *result)
 {
 	unsigned int interval = options->interval_ms ? options->interval_ms : DEFAULT_INTERVAL_MS;
+	bool is_snapshot = target_get_info(session->target)->is_snapshot;
+	struct analysis *analysis = &result->analysis;
+	bool has_second;
 
-	TRY(take_sample(session, options, &analysis->sample));
+	if (options->wait)
+		analysis->target.live = true;
+	has_second = !options->once && (is_snapshot ? fact_number(session->target, "samples") == 2 :
+						      analysis->target.live);
+	target_select_sample(session->target, is_snapshot && has_second);
+	TRY(take_sample(session, options, is_snapshot && !has_second &&
+				fact_number(session->target, "samples") == 2, &analysis->sample));
 	TRY(diagnose(NULL, &analysis->sample, &analysis->diagnosis));
 	analysis->samples = 1;
-	if (options->once || !analysis->target.live ||
-	    !diagnosis_is_suspicious(&analysis->sample, &analysis->diagnosis))
+	result->sample_ns[0] = analysis->sample.time_ns;
+	if (!has_second || !diagnosis_is_suspicious(&analysis->sample, &analysis->diagnosis))
 		return NULL;
 
 	struct sample before = analysis->sample;
 	analysis->sample = (struct sample){ 0 };
 	diagnosis_deinit(&analysis->diagnosis);
-	sleep_ms(interval);
-	struct virtq_error *error = take_sample(session, options, &analysis->sample);
+	analysis->samples = 2;
+	analysis->interval_ms = is_snapshot ?
+		(unsigned int)fact_number(session->target, "interval-ms") : interval;
+	struct virtq_error *error = take_second_sample(session, options, result);
+	result->sample_ns[1] = analysis->sample.time_ns;
 	if (!error)
 		error = diagnose(&before, &analysis->sample, &analysis->diagnosis);
 	sample_deinit(&before);
-	analysis->samples = 2;
-	analysis->interval_ms = interval;
+	return error;
+}
+
+/** The same, and what is read is recorded if that was asked for. */
+static struct virtq_error *sample_and_record(struct virtq_session *session,
+					     const struct virtq_analysis_options *options,
+					     struct virtq_result *result)
+{
+	uint8_t id[64];
+
+	if (!options->record)
+		return sample_and_diagnose(session, options, result);
+	result->recorder = calloc(1, sizeof(*result->recorder));
+	if (!result->recorder)
+		return &virtq_error_no_memory;
+	target_set_observer(session->target, recorder_observe, result->recorder);
+	/* whoever opens the snapshot looks for it before anything else */
+	target_get_build_id(session->target, id, sizeof(id));
+	struct virtq_error *error = sample_and_diagnose(session, options, result);
+	target_set_observer(session->target, NULL, NULL);
+	if (!error)
+		error = take_pointer(result->recorder->error);
+	if (!error)
+		error = context_collect(session->target, &result->analysis);
 	return error;
 }
 
@@ -408,10 +568,10 @@ struct virtq_error *virtq_analyze(struct virtq_session *session,
 
 	if (!result)
 		return &virtq_error_no_memory;
+	result->session = session;
 	struct virtq_error *error = describe(session, &result->analysis);
 	if (!error)
-		error = sample_and_diagnose(session, options ? options : &defaults,
-					    &result->analysis);
+		error = sample_and_record(session, options ? options : &defaults, result);
 	if (!error)
 		error = collect_incomplete(&result->analysis);
 	if (error) {
@@ -427,6 +587,12 @@ void virtq_result_destroy(struct virtq_result *result)
 	if (!result)
 		return;
 	analysis_deinit(&result->analysis);
+	if (result->recorder)
+		recorder_deinit(result->recorder);
+	free(result->recorder);
+	if (result->privacy)
+		privacy_deinit(result->privacy);
+	free(result->privacy);
 	free(result);
 }
 
@@ -453,6 +619,87 @@ struct virtq_error *virtq_render_json(const struct virtq_result *result,
 				      const struct virtq_error *error, char **text_ret)
 {
 	return report_json(result ? &result->analysis : NULL, error, text_ret);
+}
+
+/* ---- Report -------------------------------------------------------------------------- */
+
+/** Replace what is private, before anything of the result leaves the host. */
+static struct virtq_error *make_private(struct virtq_result *result, bool full)
+{
+	size_t num;
+	const struct target_mapping *mappings = target_get_mappings(result->session->target, &num);
+	struct buffer summary = { 0 };
+
+	if (result->privacy)
+		return NULL;
+	result->privacy = calloc(1, sizeof(*result->privacy));
+	if (!result->privacy)
+		return &virtq_error_no_memory;
+	result->privacy->keep = full;
+	for (size_t i = 0; i < num; i++)
+		privacy_learn_path(result->privacy, mappings[i].path);
+	TRY(privacy_apply(result->privacy, &result->analysis));
+	if (full)
+		return NULL;
+	privacy_add_summary(result->privacy, &summary);
+	return buffer_take(&summary, &result->analysis.context.replaced);
+}
+
+static struct virtq_error *write_snapshot(struct virtq_result *result, const char *layout,
+					  struct buffer *buffer)
+{
+	const struct virtq_session *session = result->session;
+	const struct snapshot snapshot = {
+		.target = session->target,
+		.recorder = result->recorder,
+		.analysis = &result->analysis,
+		.sample_ns = { result->sample_ns[0], result->sample_ns[1] },
+		.machine = session->layout->machine,
+		.entry = session->layout->entry + session->qemu.bias,
+		.phdr = session->layout->phdr ? session->layout->phdr + session->qemu.bias : 0,
+		.layout = layout,
+		.privacy = result->privacy,
+	};
+
+	return snapshot_write(&snapshot, buffer);
+}
+
+static struct virtq_error *make_report(struct virtq_result *result, enum virtq_report_format format,
+				       struct buffer *buffer)
+{
+	_cleanup_buffer_ struct buffer snapshot = { 0 };
+	_cleanup_free_ char *layout = NULL;
+
+	if (format == VIRTQ_REPORT_ARCHIVE || format == VIRTQ_REPORT_SNAPSHOT)
+		TRY(layout_print(result->session->layout, &layout));
+	if (format == VIRTQ_REPORT_SNAPSHOT)
+		return write_snapshot(result, layout, buffer);
+	if (format != VIRTQ_REPORT_ARCHIVE)
+		return report_document(&result->analysis, format, buffer);
+	TRY(write_snapshot(result, layout, &snapshot));
+	return bundle_write(&result->analysis, &snapshot, layout, buffer);
+}
+
+struct virtq_error *virtq_report(struct virtq_result *result, enum virtq_report_format format,
+				 const struct virtq_report_options *options, void **bytes_ret,
+				 size_t *length_ret)
+{
+	_cleanup_buffer_ struct buffer buffer = { 0 };
+	char *bytes;
+
+	if (!result->recorder)
+		return error_new(VIRTQ_ERROR_INVALID_ARGUMENT,
+				 "nothing was recorded while the target was sampled");
+	/* of a snapshot they are its writer's business */
+	if (format != VIRTQ_REPORT_SNAPSHOT && !result->privacy)
+		TRY(context_collect_threads(result->session->target, true, &result->analysis));
+	TRY(make_private(result, options && options->full));
+	TRY(make_report(result, format, &buffer));
+	size_t length = buffer.length;
+	TRY(buffer_take(&buffer, &bytes));
+	*bytes_ret = bytes;
+	*length_ret = length;
+	return NULL;
 }
 
 /* ---- Layout -------------------------------------------------------------------------- */

@@ -24,6 +24,9 @@
 extern "C" {
 #endif
 
+/* Only what is declared here leaves libvirtq.so; the rest is built hidden. */
+#pragma GCC visibility push(default)
+
 #define VIRTQ_VERSION "0.1.0"
 
 /** Version of the JSON document; raised when a member changes its meaning. */
@@ -74,7 +77,10 @@ struct virtq_options {
 	void *log_argument;
 };
 
-/** Memory of a target that somebody else reads, as gdb does for its plugin. */
+/**
+ * Memory of a target that somebody else reads, as gdb does for its plugin. It
+ * must not change while virtq samples; within a sample nothing is read twice.
+ */
 struct virtq_callbacks {
 	/**
 	 * Read @length bytes at host-virtual @address; 0 is success, anything
@@ -82,7 +88,12 @@ struct virtq_callbacks {
 	 */
 	int (*read)(void *argument, uint64_t address, void *buffer, size_t length);
 	void *argument;
-	const char *executable; /**< Path of QEMU's binary; copied. */
+	const char *executable; /**< Path of QEMU's binary; copied. May be NULL with a layout_file. */
+	/**
+	 * Run-time address of the executable's entry point (AT_ENTRY of the
+	 * auxiliary vector), which gives the load bias; 0: load_bias does.
+	 */
+	uint64_t entry;
 	uint64_t load_bias; /**< Run-time address minus link-time address, in bytes. */
 	const char *description; /**< For the header line, as "gdb inferior 1"; copied; may be NULL. */
 };
@@ -90,8 +101,8 @@ struct virtq_callbacks {
 struct virtq_session;
 
 /**
- * Open a target: a PID in decimal, a path of a core (plain or compressed), or
- * "-" for a core on standard input.
+ * Open a target: a PID in decimal, a path of a core (plain or compressed), a
+ * snapshot or a report, or "-" for one of them on standard input.
  */
 struct virtq_error *virtq_session_open(const char *target, const struct virtq_options *options,
 				       struct virtq_session **session_ret);
@@ -107,9 +118,22 @@ void virtq_session_close(struct virtq_session *session);
 struct virtq_analysis_options {
 	bool once; /**< One sample only, also of a live target. */
 	unsigned int interval_ms; /**< Between the two samples; 0: 2000. */
-	/** DEVICE[:INDEX] selections; empty: everything. Borrowed during the call. */
+	/**
+	 * Called between two samples instead of sleeping: let the target run for
+	 * @interval_ms milliseconds, and stop it again. With it a target behind
+	 * callbacks counts as live, without it one has one sample. 0 is success;
+	 * anything else ends the analysis with VIRTQ_ERROR_UNSUPPORTED.
+	 */
+	int (*wait)(void *argument, unsigned int interval_ms);
+	void *wait_argument;
+	/**
+	 * What to look at: DEVICE[:INDEX], or the host-virtual address of a
+	 * VirtQueue or VirtIODevice as 0x...; empty: everything. Borrowed during
+	 * the call.
+	 */
 	const char *const *queues;
 	size_t queues_num;
+	bool record; /**< Keep what is read in the result, for virtq_report(). */
 };
 
 struct virtq_result;
@@ -145,12 +169,38 @@ struct virtq_error *virtq_render_json(const struct virtq_result *result,
 
 /* ------------------------------------------------------------------ */
 
+enum virtq_report_format {
+	VIRTQ_REPORT_ARCHIVE, /**< A gzip tar with all of the others, which virtq_session_open() opens. */
+	VIRTQ_REPORT_SNAPSHOT, /**< An ELF core with the memory that was read, which it opens too. */
+	VIRTQ_REPORT_TEXT,
+	VIRTQ_REPORT_JSON,
+	VIRTQ_REPORT_HTML,
+};
+
+struct virtq_report_options {
+	bool full; /**< Keep host paths, addresses, secrets and all of QEMU's command line. */
+};
+
+/**
+ * Make what can be attached to a bug of a result that was recorded. Without
+ * `full` what is private is replaced in @result itself, once and for all, by
+ * placeholders that are the same in every format. The caller frees the bytes,
+ * behind which is a NUL.
+ */
+struct virtq_error *virtq_report(struct virtq_result *result, enum virtq_report_format format,
+				 const struct virtq_report_options *options, void **bytes_ret,
+				 size_t *length_ret);
+
+/* ------------------------------------------------------------------ */
+
 /**
  * The struct layout of a QEMU binary (or of what a target runs), as the text
  * that --layout loads. The caller frees the string.
  */
 struct virtq_error *virtq_layout_text(const char *target_or_binary, const struct virtq_options *options,
 				      char **text_ret);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

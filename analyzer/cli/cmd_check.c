@@ -39,7 +39,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		       "analyse, 64 usage.",
 		.children = children,
 	};
-	int status = cli_parse(cli, &argp, 0, argc, argv);
+	int status = cli_parse(cli, &argp, cli, 0, argc, argv);
 
 	return status != STATUS_DONE ? status : cli_analyze(cli, virtq_render_text);
 }

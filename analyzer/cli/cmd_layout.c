@@ -81,7 +81,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	};
 	char *text = NULL;
 
-	int status = cli_parse(cli, &argp, 0, argc, argv);
+	int status = cli_parse(cli, &argp, cli, 0, argc, argv);
 	if (status != STATUS_DONE)
 		return status;
 	cli_prepare(cli);

@@ -41,7 +41,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		       "a number of the table that `virtq TARGET` prints.",
 		.children = children,
 	};
-	int status = cli_parse(cli, &argp, 0, argc, argv);
+	int status = cli_parse(cli, &argp, cli, 0, argc, argv);
 
 	return status != STATUS_DONE ? status : cli_analyze(cli, virtq_render_show);
 }

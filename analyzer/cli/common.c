@@ -175,10 +175,11 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
 
 const struct argp common_argp = { options, parse_common, NULL, NULL, NULL, NULL, NULL };
 
-int cli_parse(struct cli *cli, const struct argp *argp, unsigned int flags, int argc, char **argv)
+int cli_parse(struct cli *cli, const struct argp *argp, void *input, unsigned int flags, int argc,
+	      char **argv)
 {
 	/* argp would exit by itself, without a JSON document */
-	if (argp_parse(argp, argc, argv, flags | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, cli) == 0)
+	if (argp_parse(argp, argc, argv, flags | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, input) == 0)
 		return STATUS_DONE;
 	cli_report_failure(cli, NULL);
 	return STATUS_USAGE;

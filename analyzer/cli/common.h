@@ -46,15 +46,18 @@ struct command {
 extern const struct command check_command;
 extern const struct command show_command;
 extern const struct command layout_command;
+extern const struct command report_command;
+extern const struct command snapshot_command;
 
 /** The options of every command, for argp's children; its input is the struct cli. */
 extern const struct argp common_argp;
 
 /**
- * Parse the options and arguments of a command; its parser's input is @cli.
+ * Parse the options and arguments of a command; its parser's input is @input.
  * @return STATUS_DONE, or STATUS_USAGE after the user was told.
  */
-int cli_parse(struct cli *cli, const struct argp *argp, unsigned int flags, int argc, char **argv);
+int cli_parse(struct cli *cli, const struct argp *argp, void *input, unsigned int flags, int argc,
+	      char **argv);
 
 /** Take @argument as TARGET, or as one more QUEUE. */
 void cli_take_argument(struct cli *cli, const char *argument);

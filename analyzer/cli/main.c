@@ -11,6 +11,8 @@
 static const struct command *const commands[] = {
 	&check_command, /* the default */
 	&show_command,
+	&report_command,
+	&snapshot_command,
 	&layout_command,
 };
 #define COMMANDS_NUM (sizeof(commands) / sizeof(commands[0]))
@@ -109,9 +111,8 @@ int main(int argc, char **argv)
 		.parser = parse,
 		.args_doc = "[COMMAND] TARGET [ARGUMENT...]",
 		.doc = "On which side of which QEMU virtqueue is the request?\v"
-		       "TARGET is a PID, a core file (also compressed), or - for a core on "
-		       "standard "
-		       "input. `virtq COMMAND --help' says more about a command; a file that is "
+		       "TARGET is a PID, a core file (also compressed), a snapshot, a report, or - for one of "
+		       "them on standard input. `virtq COMMAND --help' says more about a command; a file that is "
 		       "named like one is given as ./FILE.\n\n"
 		       "Exit status: 0 nothing stuck, 1 findings, 2 answer incomplete, 3 could not "
 		       "analyse, 64 usage.",
@@ -128,7 +129,7 @@ int main(int argc, char **argv)
 	}
 	if (argc)
 		argv[0] = (char *)"virtq"; /* in messages, whatever the path */
-	int status = cli_parse(&cli, &argp, ARGP_IN_ORDER, argc, argv);
+	int status = cli_parse(&cli, &argp, &cli, ARGP_IN_ORDER, argc, argv);
 	if (status == STATUS_DONE)
 		status = run_command(&cli);
 	free(cli.queues);

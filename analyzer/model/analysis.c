@@ -3,15 +3,33 @@
 
 #include "model/analysis.h"
 
+static void context_deinit(struct analysis_context *context)
+{
+	for (size_t i = 0; i < context->thread_num; i++) {
+		for (size_t j = 0; j < context->threads[i].frame_num; j++)
+			free(context->threads[i].frames[j]);
+		free(context->threads[i].frames);
+	}
+	free(context->threads);
+	free(context->threads_problem);
+	free(context->kernel);
+	free(context->distribution);
+	free(context->vm_name);
+	free(context->machine);
+	free(context->replaced);
+}
+
 void analysis_deinit(struct analysis *analysis)
 {
 	free(analysis->target.path);
+	free(analysis->target.original);
 	free(analysis->target.description);
 	free(analysis->target.command);
 	free(analysis->qemu.version);
 	free(analysis->qemu.build_id);
 	free(analysis->qemu.executable);
 	free(analysis->qemu.layout);
+	context_deinit(&analysis->context);
 	diagnosis_deinit(&analysis->diagnosis);
 	sample_deinit(&analysis->sample);
 	for (size_t i = 0; i < analysis->incomplete_num; i++)

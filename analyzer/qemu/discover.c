@@ -94,7 +94,7 @@ struct tree_walk {
 	struct sampler *sampler;
 	struct found *found;
 	void *seen; /**< tsearch() tree of the buses that were entered. */
-	size_t devices;
+	size_t steps; /**< Buses and children of buses met so far, in the whole tree. */
 };
 
 static int compare_addresses(const void *a, const void *b)
@@ -109,11 +109,24 @@ static void keep_address(void *address)
 	(void)address; /* the tree's keys are numbers, not memory */
 }
 
+/**
+ * Account for a bus or a child of one. The limit is on the whole tree, since
+ * lists that are short enough may be reached over and over.
+ */
+static struct virtq_error *walk_step(struct tree_walk *walk)
+{
+	if (++walk->steps > LIST_LENGTH_MAX)
+		return error_new(VIRTQ_ERROR_LIMIT, "qdev tree: more than %d buses and devices",
+				 LIST_LENGTH_MAX);
+	return NULL;
+}
+
 /** Enter a bus once. @return BAD_DATA the second time: a tree has no such bus. */
 static struct virtq_error *enter_bus(struct tree_walk *walk, uint64_t bus, unsigned int depth)
 {
 	void *key = (void *)(uintptr_t)bus; /* addresses of the target, compared only */
 
+	TRY(walk_step(walk));
 	if (depth > BUS_DEPTH_MAX)
 		return error_new(VIRTQ_ERROR_LIMIT, "qdev tree: buses nest deeper than %d",
 				 BUS_DEPTH_MAX);
@@ -133,9 +146,6 @@ static struct virtq_error *walk_device(struct tree_walk *walk, uint64_t address,
 	const struct qom_class *class;
 	struct image image;
 
-	if (++walk->devices > LIST_LENGTH_MAX)
-		return error_new(VIRTQ_ERROR_LIMIT, "qdev tree: more than %d devices",
-				 LIST_LENGTH_MAX);
 	TRY(image_read(qemu, QEMU_STRUCT_DeviceState, address, what, &image));
 	TRY(qom_class_of(qemu, &walk->sampler->classes, image.bytes, what, &class));
 	if (qom_class_is(class, "virtio-device"))
@@ -167,6 +177,7 @@ static struct virtq_error *walk_bus(struct tree_walk *walk, uint64_t bus, unsign
 	while (kid) {
 		struct image image;
 
+		TRY(walk_step(walk));
 		TRY(list_walk_step(&list, kid, "qdev tree: children of a bus"));
 		TRY(image_read(qemu, QEMU_STRUCT_BusChild, kid, "qdev tree: BusChild", &image));
 

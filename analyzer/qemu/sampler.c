@@ -12,12 +12,19 @@
 #include "qemu/sampler.h"
 #include "qemu/vhost.h"
 
+/** Most notes of a sample; a target of which more is wrong is damaged throughout. */
+enum { NOTES_MAX = 1000 };
+
 void sampler_note(struct sampler *sampler, struct virtq_error *error)
 {
 	struct sample *sample = sampler->sample;
 
 	if (!error)
 		return;
+	if (sample->problem_num >= NOTES_MAX) {
+		virtq_error_destroy(error);
+		return;
+	}
 	char **problems = reallocarray(sample->problems, sample->problem_num + 1,
 				       sizeof(*problems));
 	char *message = strdup(virtq_error_message(error));

@@ -76,6 +76,12 @@ static const uint16_t owners[QEMU_QUERY_NUM] = {
 
 struct virtq_error *qemu_schema_check(const struct layout *layout)
 {
+	/* structs that are copied many at a time; image_read() checks the others */
+	static const enum qemu_query copied[] = { QEMU_STRUCT_VirtQueue,
+						  QEMU_STRUCT_VRingMemoryRegionCaches,
+						  QEMU_STRUCT_FlatRange,
+						  QEMU_STRUCT_VirtIOPCIQueue };
+
 	if (layout->pointer_size != 4 && layout->pointer_size != 8)
 		return error_new(VIRTQ_ERROR_BAD_DATA, "layout: pointer size is %u, expected 4 or 8",
 				 layout->pointer_size);
@@ -94,10 +100,14 @@ struct virtq_error *qemu_schema_check(const struct layout *layout)
 					 (unsigned long long)item->size,
 					 (unsigned long long)(owner->present ? owner->size : 0));
 	}
-	if (layout->items[QEMU_STRUCT_VirtQueue].size > IMAGE_SIZE_MAX)
-		return error_new(VIRTQ_ERROR_BAD_DATA,
-				 "layout: struct VirtQueue has %llu bytes, expected at most %d",
-				 (unsigned long long)layout->items[QEMU_STRUCT_VirtQueue].size,
-				 IMAGE_SIZE_MAX);
+	for (size_t i = 0; i < ARRAY_SIZE(copied); i++) {
+		const struct layout_item *item = &layout->items[copied[i]];
+
+		if (item->present && item->size > IMAGE_SIZE_MAX)
+			return error_new(VIRTQ_ERROR_BAD_DATA,
+					 "layout: struct %s has %llu bytes, expected at most %d",
+					 queries[copied[i]].name, (unsigned long long)item->size,
+					 IMAGE_SIZE_MAX);
+	}
 	return NULL;
 }

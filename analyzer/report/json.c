@@ -14,6 +14,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "report/buffer.h"
+#include "report/document.h"
 #include "report/report.h"
 #include "report/view.h"
 #include "report/words.h"
@@ -276,6 +277,10 @@ static void add_device(struct writer *writer, json_object *array, const struct a
 	add_address(writer, object, "proxy-address", device->proxy);
 	add_bool(writer, object, "big-endian", device->big_endian);
 	add_bool(writer, object, "realized", device->realized);
+	if (device->name_unreadable)
+		append(writer, unreadable, json_object_new_string("name"));
+	if (device->bus_name_unreadable)
+		append(writer, unreadable, json_object_new_string("bus-name"));
 	add_facts(writer, object, unreadable, device, device_fact_descriptors,
 		  device_fact_descriptor_num, NULL);
 	add_enum(writer, object, unreadable, "device-endian", device->device_endian,
@@ -336,6 +341,7 @@ static void add_target(struct writer *writer, json_object *document,
 	else
 		add_null(writer, object, "pid");
 	add_string(writer, object, "path", target->path);
+	add_string(writer, object, "original", target->original);
 	add_string(writer, object, "description", target->description);
 	add_string(writer, object, "command", target->command);
 	if (target->signal)
@@ -360,6 +366,55 @@ static void add_qemu(struct writer *writer, json_object *document, const struct 
 	add_string(writer, object, "exe", analysis->qemu.executable);
 	add_string(writer, object, "layout", analysis->qemu.layout);
 	add_string(writer, object, "runstate", analysis->sample.runstate);
+}
+
+/** A time as ISO 8601; 0 gives null. */
+static void add_time(struct writer *writer, json_object *object, const char *name, uint64_t seconds)
+{
+	_cleanup_buffer_ struct buffer text = { 0 };
+
+	document_add_time(&text, seconds, true);
+	writer->failed |= text.failed;
+	add_string(writer, object, name, seconds ? buffer_text(&text) : NULL);
+}
+
+static void add_thread(struct writer *writer, json_object *array,
+		       const struct analysis_thread *thread)
+{
+	json_object *object = append_object(writer, array);
+	const char state[2] = { thread->state };
+
+	add_number(writer, object, "tid", (uint64_t)thread->tid);
+	add_string(writer, object, "name", *thread->name ? thread->name : NULL);
+	add_string(writer, object, "state", thread->state ? state : NULL);
+	add_string(writer, object, "waits-in", *thread->syscall ? thread->syscall : NULL);
+	if (thread->signal)
+		add_number(writer, object, "signal", (uint64_t)thread->signal);
+	else
+		add_null(writer, object, "signal");
+	add_strings(writer, object, "backtrace", thread->frames, thread->frame_num);
+}
+
+/** What a report has beyond an answer; nothing if this is no report. */
+static void add_context(struct writer *writer, json_object *document,
+			const struct analysis *analysis)
+{
+	if (!analysis || !analysis->context.present)
+		return;
+	const struct analysis_context *context = &analysis->context;
+	json_object *object = add_object(writer, document, "report");
+
+	add_time(writer, object, "time", context->time);
+	add_time(writer, object, "started", context->started);
+	add_string(writer, object, "host-kernel", context->kernel);
+	add_string(writer, object, "host-distribution", context->distribution);
+	add_string(writer, object, "vm-name", context->vm_name);
+	add_string(writer, object, "machine", context->machine);
+	add_string(writer, object, "replaced", context->replaced);
+	json_object *threads = add_array(writer, object, "threads");
+	for (size_t i = 0; i < context->thread_num; i++)
+		add_thread(writer, threads, &context->threads[i]);
+	add_string(writer, object, "threads-problem", context->threads_problem);
 }
 
 static void add_error(struct writer *writer, json_object *document, const struct analysis *analysis,
@@ -416,6 +471,7 @@ struct virtq_error *report_json(const struct analysis *analysis, const struct vi
 	add_strings(&writer, document, "incomplete", analysis ? analysis->incomplete : NULL,
 		    analysis ? analysis->incomplete_num : 0);
 	add_devices(&writer, document, analysis);
+	add_context(&writer, document, analysis);
 	if (writer.failed)
 		return &virtq_error_no_memory;
 

@@ -71,8 +71,7 @@ static void add_packed(struct buffer *buffer, const struct queue *queue)
 		buffer_add(buffer, " .. what the driver added is unreadable");
 }
 
-/** Where the indices stand, oldest first, in one line. */
-static void add_picture(struct buffer *buffer, const struct queue *queue)
+void show_add_picture(struct buffer *buffer, const struct queue *queue)
 {
 	if (queue->packed && !queue->vhost) {
 		add_packed(buffer, queue);
@@ -129,7 +128,7 @@ static void add_ring(const struct view *view, struct buffer *buffer, const struc
 		view_add_item(view, buffer, "  ring        ", "not set up by the driver");
 		return;
 	}
-	add_picture(&line, queue);
+	show_add_picture(&line, queue);
 	view_add_item(view, buffer, "  ring        ", buffer_text(&line));
 	buffer->failed |= line.failed;
 	add_event(view, buffer, "  interrupt   ", "used_event", queue->used_event,

@@ -155,6 +155,10 @@ static void add_target(const struct view *view, struct buffer *buffer)
 		} else if (target->pid) {
 			buffer_printf(buffer, " %ld", (long)target->pid);
 		}
+		if (target->original) {
+			buffer_add(buffer, " of ");
+			buffer_add_escaped(buffer, target->original, view->utf8);
+		}
 	}
 	if (target->signal) {
 		const char *name = sigabbrev_np(target->signal);

@@ -68,6 +68,9 @@ void view_add_advice(const struct view *view, struct buffer *buffer, const struc
 /** Add why the answer is incomplete; nothing if it is not. */
 void view_add_incomplete(const struct view *view, struct buffer *buffer);
 
+/** Add where the indices stand, oldest first, in one line; in show.c. */
+void show_add_picture(struct buffer *buffer, const struct queue *queue);
+
 /** The table of queues, in table.c. */
 MUST_CHECK struct virtq_error *table_add(const struct view *view, struct buffer *buffer);
 

@@ -243,6 +243,14 @@ static struct virtq_error *error_truncated(const struct core_target *core, uint6
 			     core->cut ? ": " : "", core->cut ?: "");
 }
 
+/** What a snapshot says of a range: an error that was recorded with it, or NULL. */
+static struct virtq_error *recorded_failure(const struct core_target *core,
+					    const struct target_request *request)
+{
+	return core->base.recording ? recording_failure(core->base.recording, request->address,
+							request->length) : NULL;
+}
+
 /** Nothing in the core has @address: find out why, or the file it was mapped from. */
 static struct virtq_error *read_elsewhere(struct core_target *core, uint64_t address, void *buffer,
 					  size_t length, size_t *done_ret)
@@ -263,6 +271,10 @@ static struct virtq_error *read_elsewhere(struct core_target *core, uint64_t add
 	}
 
 	const struct target_mapping *mapping = target_find_mapping(&core->base, address);
+	if (core->base.recording)
+		return error_address(VIRTQ_ERROR_NOT_SAVED, address,
+				     "0x%" PRIx64 " was not read when the snapshot was taken",
+				     address);
 	if (mapping)
 		return error_address(VIRTQ_ERROR_NOT_SAVED, address,
 				     "0x%" PRIx64 " (%s) was not saved in the core%s%s", address,
@@ -282,6 +294,7 @@ static struct virtq_error *read_one(struct core_target *core, const struct targe
 {
 	size_t done = 0;
 
+	TRY(recorded_failure(core, request));
 	while (done < request->length) {
 		uint64_t address = request->address + done;
 		uint8_t *buffer = (uint8_t *)request->buffer + done;
@@ -303,7 +316,24 @@ static struct virtq_error *read_one(struct core_target *core, const struct targe
 		}
 		done += step;
 	}
+	if (core->base.recording)
+		recording_patch(core->base.recording, request->address, request->buffer,
+				request->length);
 	return NULL;
+}
+
+static size_t core_available(struct target *base, uint64_t address)
+{
+	const struct core_target *core = (struct core_target *)base;
+	size_t available = 0;
+
+	for (;;) {
+		const struct range *range = find_range(&core->saved, address + available);
+
+		if (!holds(range, address + available) || available > TARGET_PAGE_SIZE)
+			return available;
+		available = (size_t)(range->end - address);
+	}
 }
 
 static void core_read_many(struct target *base, struct target_request *requests, size_t num)
@@ -322,6 +352,8 @@ static struct virtq_error *core_get_threads(struct target *base,
 		return &virtq_error_no_memory;
 	for (size_t i = 0; i < core->threads_num; i++)
 		threads[i] = core->threads[i];
+	if (base->recording)
+		recording_complete_threads(base->recording, threads, core->threads_num);
 	*threads_ret = threads;
 	*num_ret = core->threads_num;
 	return NULL;
@@ -341,9 +373,21 @@ static void core_close(struct target *base)
 	free(core->cache_bytes);
 }
 
+static bool core_range_start(struct target *target, size_t index, uint64_t *start_ret)
+{
+	const struct core_target *core = (const struct core_target *)target;
+
+	if (index >= core->saved.num)
+		return false;
+	*start_ret = core->saved.ranges[index].start;
+	return true;
+}
+
 static const struct target_ops core_ops = {
+	.range_start = core_range_start,
 	.read_many = core_read_many,
 	.get_threads = core_get_threads,
+	.available = core_available,
 	.close = core_close,
 };
 
@@ -441,6 +485,28 @@ static struct virtq_error *read_image(struct core_target *core, struct core_imag
 	return error;
 }
 
+/** What a snapshot says of its original goes before what its container says. */
+static struct virtq_error *take_recording(struct core_target *core, const struct core_image *image)
+{
+	struct recording_bytes notes[RECORDING_NOTES];
+	struct target *base = &core->base;
+
+	if (!image->recording[RECORDING_FACTS].bytes)
+		return NULL;
+	for (size_t i = 0; i < RECORDING_NOTES; i++)
+		notes[i] = (struct recording_bytes){ image->recording[i].bytes,
+						     image->recording[i].length };
+	TRY(error_prefix(recording_create(notes, base->info.order, &base->recording), "%s",
+			 base->path));
+	base->info.is_snapshot = true;
+	const char *command = recording_fact(base->recording, "command");
+	if (!command)
+		return NULL;
+	free(base->command);
+	base->command = strdup(command);
+	return base->command ? NULL : &virtq_error_no_memory;
+}
+
 static struct virtq_error *take_image(struct core_target *core, struct core_image *image,
 				      const struct target_core_options *options)
 {
@@ -459,10 +525,13 @@ static struct virtq_error *take_image(struct core_target *core, struct core_imag
 		auxv = notes_read_auxv(image->auxv.bytes, image->auxv.length, info->order,
 				       info->pointer_size);
 	base->auxv = auxv.auxv;
+	base->raw_auxv = take_pointer(image->auxv.bytes);
+	base->raw_auxv_length = base->raw_auxv ? image->auxv.length : 0;
 	info->pid = image->pid;
 	info->signal = image->signal;
 	info->omits_unsaved = omits_unsaved(core);
 	base->command = take_pointer(image->command);
+	TRY(take_recording(core, image));
 	core->threads = take_pointer(image->threads);
 	core->threads_num = image->threads_num;
 	return find_executable(core, auxv.execfn, options);

@@ -27,15 +27,15 @@ static const char *describe_elf(const struct elf_identity *identity)
 {
 	switch (identity->type) {
 	case ET_EXEC:
-		return "an executable, not a core";
+		return "an executable";
 	case ET_DYN:
-		return "an executable or shared library, not a core";
+		return "an executable or shared library";
 	case ET_REL:
-		return "an object file, not a core";
+		return "an object file";
 	case ET_CORE:
 		return "a core";
 	default:
-		return "an ELF file, but not a core";
+		return "an ELF file of another type";
 	}
 }
 

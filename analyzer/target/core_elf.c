@@ -14,6 +14,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "target/core_image.h"
+#include "target/prstatus.h"
 #include "target/target_internal.h"
 #include "target/text.h"
 
@@ -22,6 +23,8 @@ void core_image_clear(struct core_image *image)
 	free(image->ranges);
 	free(image->auxv.bytes);
 	free(image->files.bytes);
+	for (size_t i = 0; i < RECORDING_NOTES; i++)
+		free(image->recording[i].bytes);
 	free(image->command);
 	free(image->threads);
 	*image = (struct core_image){ 0 };
@@ -165,7 +168,7 @@ struct virtq_error *core_metadata_read(int fd, const char *name, uint64_t file_s
 	if (!error && (!elf_reader_identify(metadata.header.bytes, metadata.header.length,
 					    &metadata.identity) ||
 		       metadata.identity.type != ET_CORE))
-		error = error_new(VIRTQ_ERROR_BAD_CORE, "%s is %s", name,
+		error = error_new(VIRTQ_ERROR_BAD_CORE, "%s is %s, expected an ELF core", name,
 				  core_describe(metadata.header.bytes, metadata.header.length));
 	if (!error)
 		error = read_segments(fd, &metadata);
@@ -218,10 +221,23 @@ static void take_prstatus(struct note_reader *reader, const struct elf_note *not
 	/* The kernel writes the thread that dumped first. */
 	if (!image->threads_num)
 		image->signal = signal;
-	image->threads[image->threads_num++] = (struct target_thread){
-		.tid = (pid_t)tid,
-		.signal = signal,
-	};
+	struct target_thread *thread = &image->threads[image->threads_num++];
+	*thread = (struct target_thread){ .tid = (pid_t)tid, .signal = signal };
+	const struct prstatus_layout *layout =
+		prstatus_layout(reader->metadata->identity.machine, (uint8_t)long_size);
+	if (!layout || note->length < layout->size)
+		return;
+	thread->pc = bytes_get_u64((const uint8_t *)note->content + layout->pc, order);
+	thread->sp = bytes_get_u64((const uint8_t *)note->content + layout->sp, order);
+	thread->has_pc = thread->pc != 0;
+	for (int i = 0; i < TARGET_REGISTERS; i++) {
+		uint16_t offset = prstatus_register(reader->metadata->identity.machine,
+						    (uint8_t)long_size, i);
+		if (!offset)
+			continue;
+		thread->registers[i] = bytes_get_u64((const uint8_t *)note->content + offset, order);
+		thread->registers_known |= UINT64_C(1) << i;
+	}
 }
 
 /**
@@ -288,8 +304,10 @@ static bool take_note(void *argument, const struct elf_note *note)
 	else if (!strcmp(note->name, "VMCOREINFO"))
 		reader->other = reader->other ? reader->other :
 						"a kernel crash dump, not a core of a process";
+	if (!strcmp(note->name, RECORDING_NOTE_NAME) && note->type < RECORDING_NOTES)
+		take_bytes(reader, note, &reader->image.recording[note->type]);
 	if (strcmp(note->name, "CORE") != 0)
-		return true;
+		return !reader->no_memory;
 	switch (note->type) {
 	case NT_PRSTATUS:
 		take_prstatus(reader, note);

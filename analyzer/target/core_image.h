@@ -8,6 +8,7 @@
 #define VIRTQ_CORE_IMAGE_H
 
 #include "target/elf_reader.h"
+#include "target/recording.h"
 #include "target/target.h"
 
 enum {
@@ -65,6 +66,7 @@ struct core_image {
 	size_t ranges_num;
 	struct core_bytes auxv; /**< NT_AUXV as stored. */
 	struct core_bytes files; /**< NT_FILE as stored. */
+	struct core_bytes recording[RECORDING_NOTES]; /**< Of a snapshot: notes of virtq's own. */
 	pid_t pid;
 	int signal;
 	char *command;

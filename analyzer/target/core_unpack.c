@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The only file of target/ that sees libarchive. */
-#include <archive.h>
-#include <archive_entry.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include "archive/unpacker.h"
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "target/core_image.h"
@@ -30,6 +28,9 @@ enum {
 	PROGRESS_MS = 200,
 };
 
+/** What a core is called inside of a report. */
+#define SNAPSHOT_NAME "snapshot.core"
+
 /** Everything about one file being unpacked. */
 struct unpacking {
 	const char *name; /**< For messages. */
@@ -38,6 +39,8 @@ struct unpacking {
 	bool is_fifo; /**< Opened without blocking. */
 	bool got_input;
 	uint8_t *input; /**< INPUT_SIZE bytes. */
+	uint8_t start[HEAD_SIZE]; /**< Of the input. */
+	size_t start_length;
 	struct virtq_error *error; /**< Of reading the input. */
 
 	const char *directory;
@@ -106,15 +109,18 @@ static ssize_t read_input(struct unpacking *unpacking)
 	}
 }
 
-static la_ssize_t archive_input(struct archive *archive, void *argument, const void **buffer_ret)
+static ssize_t next_input(void *argument, const void **buffer_ret)
 {
 	struct unpacking *unpacking = argument;
+
+	bool first = !unpacking->got_input;
 	ssize_t got = read_input(unpacking);
 
-	if (got < 0)
-		archive_set_error(archive, unpacking->error->os_errno, "%s",
-				  virtq_error_message(unpacking->error));
 	*buffer_ret = unpacking->input;
+	if (got <= 0 || !first)
+		return got;
+	unpacking->start_length = (size_t)got < HEAD_SIZE ? (size_t)got : HEAD_SIZE;
+	memcpy(unpacking->start, unpacking->input, unpacking->start_length);
 	return got;
 }
 
@@ -220,7 +226,7 @@ static struct virtq_error *append(struct unpacking *unpacking, const uint8_t *by
 
 /* ------------------------------------------------------------------ */
 
-static void show_progress(struct unpacking *unpacking, struct archive *archive)
+static void show_progress(struct unpacking *unpacking, const struct unpacker *unpacker)
 {
 	if (!unpacking->progress)
 		return;
@@ -230,17 +236,19 @@ static void show_progress(struct unpacking *unpacking, struct archive *archive)
 	unpacking->progress_ms = now;
 	unpacking->progress_shown = true;
 
-	int64_t consumed = archive_filter_bytes(archive, -1);
 	fprintf(stderr, "\rvirtq: unpacking %s: %s", unpacking->name,
 		text_size(unpacking->written).text);
-	if (unpacking->in_size && consumed >= 0)
-		fprintf(stderr, " (%d%%)", (int)((double)consumed * 100 / (double)unpacking->in_size));
+	if (unpacking->in_size)
+		fprintf(stderr, " (%d%%)",
+			(int)((double)unpacker_consumed(unpacker) * 100 /
+			      (double)unpacking->in_size));
 	fprintf(stderr, "\033[K");
 	fflush(stderr);
 }
 
 /** Is what comes out an ELF file? Asked as soon as that can be told. */
-static struct virtq_error *check_head(const struct unpacking *unpacking, struct archive *archive)
+static struct virtq_error *check_head(const struct unpacking *unpacking,
+				      const struct unpacker *unpacker)
 {
 	struct elf_identity identity;
 	const char *description = core_describe(unpacking->head, unpacking->head_length);
@@ -248,13 +256,14 @@ static struct virtq_error *check_head(const struct unpacking *unpacking, struct 
 	if (elf_reader_identify(unpacking->head, unpacking->head_length, &identity) &&
 	    identity.type == ET_CORE)
 		return NULL;
-	if (archive_filter_code(archive, 0) == ARCHIVE_FILTER_NONE)
-		return error_new(VIRTQ_ERROR_BAD_CORE, "%s is %s", unpacking->name, description);
-	return error_new(VIRTQ_ERROR_BAD_CORE, "%s is compressed (%s), but what is in it is %s",
-			 unpacking->name, archive_filter_name(archive, 0), description);
+	const char *compression = unpacker_compression(unpacker);
+	if (!compression)
+		return error_new(VIRTQ_ERROR_BAD_CORE, "%s is %s, expected an ELF core", unpacking->name, description);
+	return error_new(VIRTQ_ERROR_BAD_CORE, "%s is compressed (%s), but what is in it is %s, expected an ELF core",
+			 unpacking->name, compression, description);
 }
 
-static struct virtq_error *take_block(struct unpacking *unpacking, struct archive *archive,
+static struct virtq_error *take_block(struct unpacking *unpacking, const struct unpacker *unpacker,
 				      const void *block, size_t length, bool *checked)
 {
 	if (!*checked) {
@@ -264,17 +273,30 @@ static struct virtq_error *take_block(struct unpacking *unpacking, struct archiv
 		memcpy(unpacking->head + unpacking->head_length, block, taken);
 		unpacking->head_length += taken;
 		if (unpacking->head_length == HEAD_SIZE) {
-			TRY(check_head(unpacking, archive));
+			TRY(check_head(unpacking, unpacker));
 			*checked = true;
 		}
 	}
 	TRY(append(unpacking, block, length));
-	show_progress(unpacking, archive);
+	show_progress(unpacking, unpacker);
 	return NULL;
 }
 
+/** Why unpacking ended: the input's error, if that is why. */
+static const char *reason(const struct unpacking *unpacking, const struct virtq_error *error)
+{
+	return virtq_error_message(unpacking->error ? unpacking->error : error);
+}
+
+static struct virtq_error *error_cannot_unpack(const struct unpacking *unpacking,
+					       const struct virtq_error *error)
+{
+	return error_new(VIRTQ_ERROR_BAD_CORE, "%s cannot be unpacked: %s", unpacking->name,
+			 reason(unpacking, error));
+}
+
 /** Unpack everything; a damaged or cut input leaves what came before it, and says so. */
-static struct virtq_error *unpack_all(struct unpacking *unpacking, struct archive *archive,
+static struct virtq_error *unpack_all(struct unpacking *unpacking, struct unpacker *unpacker,
 				      char **cut_ret)
 {
 	bool checked = false;
@@ -282,26 +304,23 @@ static struct virtq_error *unpack_all(struct unpacking *unpacking, struct archiv
 	for (;;) {
 		const void *block;
 		size_t length;
-		la_int64_t offset;
-		int status = archive_read_data_block(archive, &block, &length, &offset);
+		_cleanup_error_ struct virtq_error *error =
+			unpacker_next(unpacker, &block, &length);
 
-		if (status == ARCHIVE_EOF)
-			break;
-		if (status == ARCHIVE_RETRY)
-			continue;
-		if (status < ARCHIVE_WARN) {
-			if (!unpacking->written)
-				return error_new(VIRTQ_ERROR_BAD_CORE, "%s cannot be unpacked: %s",
-						 unpacking->name, archive_error_string(archive));
-			*cut_ret = strdup(archive_error_string(archive) ?: "damaged input");
+		if (error && !unpacking->written)
+			return error_cannot_unpack(unpacking, error);
+		if (error) {
+			*cut_ret = strdup(reason(unpacking, error));
 			if (!*cut_ret)
 				return &virtq_error_no_memory;
 			break;
 		}
-		TRY(take_block(unpacking, archive, block, length, &checked));
+		if (!length)
+			break;
+		TRY(take_block(unpacking, unpacker, block, length, &checked));
 	}
 	if (!checked)
-		TRY(check_head(unpacking, archive));
+		TRY(check_head(unpacking, unpacker));
 
 	/* The last pages may be zeros that were left out. */
 	if (ftruncate(unpacking->out, (off_t)unpacking->written) < 0)
@@ -309,44 +328,45 @@ static struct virtq_error *unpack_all(struct unpacking *unpacking, struct archiv
 	return NULL;
 }
 
-static struct virtq_error *unpack_archive(struct unpacking *unpacking, struct archive *archive,
-					  char **cut_ret)
+static struct virtq_error *unpack_input(struct unpacking *unpacking,
+					struct unpacker **unpacker_ret, char **cut_ret)
 {
-	struct archive_entry *entry;
+	_cleanup_error_ struct virtq_error *error =
+		unpacker_open(next_input, unpacking, SNAPSHOT_NAME, unpacker_ret);
 
-	archive_read_support_filter_gzip(archive);
-	archive_read_support_filter_bzip2(archive);
-	archive_read_support_filter_xz(archive);
-	archive_read_support_filter_zstd(archive);
-	archive_read_support_filter_lz4(archive);
-	archive_read_support_format_raw(archive);
-	archive_read_support_format_empty(archive);
-	int status = archive_read_open(archive, unpacking, NULL, archive_input, NULL);
-	if (status == ARCHIVE_OK)
-		status = archive_read_next_header(archive, &entry);
 	if (unpacking->error)
 		return take_pointer(unpacking->error);
-	if (status == ARCHIVE_EOF)
+	if (error && error->code == VIRTQ_ERROR_NO_MEMORY)
+		return take_pointer(error);
+	if (error && error->code == VIRTQ_ERROR_NOT_FOUND && is_zero(unpacking->start,
+								     unpacking->start_length))
+		/* which is also how an empty tar archive looks */
+		return error_new(VIRTQ_ERROR_BAD_CORE, "%s is %s, expected an ELF core", unpacking->name,
+				 core_describe(unpacking->start, unpacking->start_length));
+	if (error && error->code == VIRTQ_ERROR_NOT_FOUND)
+		return error_new(VIRTQ_ERROR_BAD_CORE,
+				 "%s is a tar archive, but no report of virtq: there is no "
+				 SNAPSHOT_NAME " in it", unpacking->name);
+	if (error)
+		return error_cannot_unpack(unpacking, error);
+	if (unpacker_is_empty(*unpacker_ret))
 		return error_new(VIRTQ_ERROR_BAD_CORE, "%s is empty", unpacking->name);
-	if (status < ARCHIVE_WARN)
-		return error_new(VIRTQ_ERROR_BAD_CORE, "%s cannot be unpacked: %s", unpacking->name,
-				 archive_error_string(archive));
 	TRY(create_output(unpacking));
-	return unpack_all(unpacking, archive, cut_ret);
+	return unpack_all(unpacking, *unpacker_ret, cut_ret);
 }
 
 static struct virtq_error *unpack(struct unpacking *unpacking, struct core_file *file_ret)
 {
 	struct core_file file = { .fd = -1 };
-	struct archive *archive = archive_read_new();
+	struct unpacker *unpacker = NULL;
 
 	unpacking->input = malloc(INPUT_SIZE);
 	struct virtq_error *error = &virtq_error_no_memory;
-	if (archive && unpacking->input)
-		error = unpack_archive(unpacking, archive, &file.cut);
+	if (unpacking->input)
+		error = unpack_input(unpacking, &unpacker, &file.cut);
 	if (unpacking->progress_shown)
 		fprintf(stderr, "\r\033[K");
-	archive_read_free(archive);
+	unpacker_close(unpacker);
 	free(unpacking->input);
 	virtq_error_destroy(unpacking->error);
 	if (error) {

@@ -18,12 +18,16 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "target/elf_reader.h"
 #include "target/notes.h"
+#include "target/prstatus.h"
 #include "target/target_internal.h"
 #include "target/text.h"
 
@@ -264,6 +268,22 @@ static struct virtq_error *read_proc(int directory, const char *name, char **tex
 	return NULL;
 }
 
+/** When the process was started: field 22 of its stat, in clock ticks since boot. */
+static uint64_t read_start_time(const char *stat_text)
+{
+	unsigned long long ticks;
+	struct timespec boot, now;
+	const char *close = strrchr(stat_text, ')');
+	long hz = sysconf(_SC_CLK_TCK);
+
+	if (!close || hz <= 0 ||
+	    sscanf(close + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
+			      " %*d %*d %llu", &ticks) != 1 ||
+	    clock_gettime(CLOCK_BOOTTIME, &boot) < 0 || clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return 0;
+	return (uint64_t)(now.tv_sec - boot.tv_sec) + ticks / (unsigned long)hz;
+}
+
 /** comm, state and flags out of "PID (comm) state ppid ... flags ..."; comm may hold anything. */
 static bool parse_stat(const char *text, char *name, size_t name_size, char *state_ret,
 		       unsigned long *flags_ret)
@@ -336,6 +356,88 @@ static struct virtq_error *read_command(struct process_target *process)
 	return NULL;
 }
 
+/** System calls that QEMU's threads wait in. */
+static const char *syscall_name(long number)
+{
+	static const struct {
+		long number;
+		const char *name;
+	} names[] = {
+		{ SYS_read, "read" },
+		{ SYS_write, "write" },
+		{ SYS_ioctl, "ioctl" },
+		{ SYS_futex, "futex" },
+		{ SYS_ppoll, "ppoll" },
+#ifdef SYS_poll
+		{ SYS_poll, "poll" },
+#endif
+#ifdef SYS_epoll_wait
+		{ SYS_epoll_wait, "epoll_wait" },
+#endif
+#ifdef SYS_pause
+		{ SYS_pause, "pause" },
+#endif
+		{ SYS_epoll_pwait, "epoll_pwait" },
+		{ SYS_pread64, "pread64" },
+		{ SYS_pwrite64, "pwrite64" },
+		{ SYS_preadv, "preadv" },
+		{ SYS_pwritev, "pwritev" },
+		{ SYS_fsync, "fsync" },
+		{ SYS_fdatasync, "fdatasync" },
+		{ SYS_fallocate, "fallocate" },
+		{ SYS_recvmsg, "recvmsg" },
+		{ SYS_sendmsg, "sendmsg" },
+		{ SYS_io_getevents, "io_getevents" },
+		{ SYS_io_submit, "io_submit" },
+		{ SYS_io_uring_enter, "io_uring_enter" },
+		{ SYS_nanosleep, "nanosleep" },
+		{ SYS_clock_nanosleep, "clock_nanosleep" },
+		{ SYS_rt_sigtimedwait, "rt_sigtimedwait" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].number == number)
+			return names[i].name;
+	return NULL;
+}
+
+/**
+ * Where a thread waits in the kernel: "running", "-1 SP PC" outside of a system
+ * call, or "NUMBER six arguments SP PC". The arguments are nobody's business.
+ */
+static void read_syscall(const struct process_target *process, const char *tid,
+			 struct target_thread *thread)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[64];
+	size_t length;
+	long number;
+
+	snprintf(path, sizeof(path), "task/%.16s/syscall", tid);
+	_cleanup_error_ struct virtq_error *error =
+		read_proc(process->directory, path, &text, &length);
+	if (error || sscanf(text, "%ld", &number) != 1)
+		return;
+	if (number < 0)
+		thread->has_pc = sscanf(text, "%*d %" SCNx64 " %" SCNx64, &thread->sp,
+					&thread->pc) == 2;
+	else
+		thread->has_pc = sscanf(text, "%*d %*s %*s %*s %*s %*s %*s %" SCNx64 " %" SCNx64,
+					&thread->sp, &thread->pc) == 2;
+	int sp = prstatus_sp_number(process->base.info.machine, process->base.info.pointer_size);
+	if (thread->has_pc && sp >= 0) {
+		thread->registers[sp] = thread->sp;
+		thread->registers_known = UINT64_C(1) << sp;
+	}
+	if (number < 0)
+		return;
+	const char *name = syscall_name(number);
+	if (name)
+		snprintf(thread->syscall, sizeof(thread->syscall), "%s", name);
+	else
+		snprintf(thread->syscall, sizeof(thread->syscall), "%ld", number);
+}
+
 static struct virtq_error *read_thread(const struct process_target *process, const char *tid,
 				       struct target_thread *thread_ret)
 {
@@ -349,6 +451,7 @@ static struct virtq_error *read_thread(const struct process_target *process, con
 	TRY(read_proc(process->directory, path, &text, &length));
 	if (!parse_stat(text, thread.name, sizeof(thread.name), &thread.state, &flags))
 		return error_new(VIRTQ_ERROR_BAD_DATA, "/proc: %s", path);
+	read_syscall(process, tid, &thread);
 	*thread_ret = thread;
 	return NULL;
 }
@@ -399,7 +502,7 @@ static struct virtq_error *process_get_threads(struct target *base,
 /* Opening */
 
 /** Is there a process of this number that has memory? */
-static struct virtq_error *check_alive(const struct process_target *process, pid_t pid)
+static struct virtq_error *check_alive(struct process_target *process, pid_t pid)
 {
 	enum { PF_KTHREAD = 0x00200000 };
 	_cleanup_free_ char *text = NULL;
@@ -411,6 +514,7 @@ static struct virtq_error *check_alive(const struct process_target *process, pid
 	if (!parse_stat(text, name, sizeof(name), &state, &flags))
 		return error_new(VIRTQ_ERROR_BAD_DATA, "/proc/%d/stat cannot be understood",
 				 (int)pid);
+	process->base.info.started = read_start_time(text);
 	if (flags & PF_KTHREAD)
 		return error_new(VIRTQ_ERROR_INVALID_ARGUMENT,
 				 "process %d (%s) is a kernel thread, not a QEMU", (int)pid, name);
@@ -482,6 +586,8 @@ static struct virtq_error *read_auxv(struct process_target *process)
 
 	TRY(read_proc(process->directory, "auxv", &bytes, &length));
 	base->auxv = notes_read_auxv(bytes, length, base->info.order, base->info.pointer_size).auxv;
+	base->raw_auxv = take_pointer(bytes);
+	base->raw_auxv_length = length;
 	target_find_executable(base);
 	return NULL;
 }

@@ -34,6 +34,8 @@ void target_close(struct target *target)
 	free(target->command);
 	free(target->executable);
 	free(target->executable_name);
+	free(target->raw_auxv);
+	recording_destroy(target->recording);
 	free(target);
 }
 
@@ -45,6 +47,37 @@ const struct target_info *target_get_info(const struct target *target)
 const struct target_auxv *target_get_auxv(const struct target *target)
 {
 	return &target->auxv;
+}
+
+const void *target_get_raw_auxv(const struct target *target, size_t *length_ret)
+{
+	*length_ret = target->raw_auxv_length;
+	return target->raw_auxv;
+}
+
+const char *target_get_fact(const struct target *target, const char *key)
+{
+	return target->recording ? recording_fact(target->recording, key) : NULL;
+}
+
+const char *target_get_layout(const struct target *target, size_t *length_ret)
+{
+	return target->recording ? recording_text(target->recording, RECORDING_LAYOUT, length_ret) :
+				   NULL;
+}
+
+const char *target_get_backtraces(const struct target *target)
+{
+	size_t length;
+
+	return target->recording ? recording_text(target->recording, RECORDING_BACKTRACES, &length) :
+				   NULL;
+}
+
+void target_select_sample(struct target *target, bool first)
+{
+	if (target->recording)
+		recording_select(target->recording, first);
 }
 
 const struct target_mapping *target_get_mappings(const struct target *target, size_t *num_ret)
@@ -148,23 +181,33 @@ static void serve(struct target *target, struct target_request *requests, size_t
 	}
 }
 
-void target_read_many(struct target *target, struct target_request *requests, size_t num)
+static void observe(struct target *target, uint64_t address, const void *bytes, size_t length,
+		    const struct virtq_error *error)
+{
+	if (target->observer && length)
+		target->observer(target->observer_argument, address, bytes, length, error);
+}
+
+/** Serve and count the requests; their errors are bare reasons. */
+static void read_many(struct target *target, struct target_request *requests, size_t num)
 {
 	serve(target, requests, num);
 	target->statistics.reads += num;
+	for (size_t i = 0; i < num; i++)
+		target->statistics.bytes += requests[i].error ? 0 : requests[i].length;
+}
+
+void target_read_many(struct target *target, struct target_request *requests, size_t num)
+{
+	read_many(target, requests, num);
 	for (size_t i = 0; i < num; i++) {
 		struct target_request *request = &requests[i];
 
-		if (request->error) {
-			request->error = error_prefix(request->error, "%s at 0x%" PRIx64,
-						      request->what ? request->what : "memory",
-						      request->address);
-			continue;
-		}
-		target->statistics.bytes += request->length;
-		if (target->observer && request->length)
-			target->observer(target->observer_argument, request->address,
-					 request->buffer, request->length);
+		observe(target, request->address, request->error ? NULL : request->buffer,
+			request->length, request->error);
+		request->error = error_prefix(request->error, "%s at 0x%" PRIx64,
+					      request->what ? request->what : "memory",
+					      request->address);
 	}
 }
 
@@ -207,12 +250,42 @@ struct virtq_error *target_read_pointer(struct target *target, uint64_t address,
 	return target_read_unsigned(target, address, target->info.pointer_size, value_ret, what);
 }
 
+/** Read a string's next bytes, of which the observer hears when it is one. @return the bare reason. */
+static struct virtq_error *read_string_bytes(struct target *target, uint64_t address, void *buffer,
+					     size_t length)
+{
+	struct target_request request = { .address = address, .buffer = buffer, .length = length };
+
+	read_many(target, &request, 1);
+	return request.error;
+}
+
+/** A snapshot has a string's bytes and not those behind it: read no more than there are. */
+static size_t clip_string_read(struct target *target, uint64_t address, size_t length)
+{
+	if (!target->recording || !target->ops->available)
+		return length;
+	_cleanup_error_ struct virtq_error *error =
+		recording_failure(target->recording, address, length);
+	size_t available = error ? 0 : target->ops->available(target, address);
+	return available && available < length ? available : length;
+}
+
+/** There is no string at @address: tell the observer so, and nothing of what is there. */
+static struct virtq_error *error_no_string(struct target *target, uint64_t address,
+					   size_t first_read, struct virtq_error *reason,
+					   const char *what)
+{
+	observe(target, address, NULL, first_read, reason);
+	return error_prefix(reason, "%s at 0x%" PRIx64, what, address);
+}
+
 struct virtq_error *target_read_string(struct target *target, uint64_t address, size_t limit,
 				       char **string_ret, const char *what)
 {
 	enum { FIRST_READ = 64 };
 	_cleanup_free_ char *string = NULL;
-	size_t length = 0, wanted = FIRST_READ;
+	size_t length = 0, wanted = FIRST_READ, first_read = 0;
 
 	/* Never past the page that the string may end in: the next may not be there. */
 	for (;; wanted = 2 * length) {
@@ -224,14 +297,21 @@ struct virtq_error *target_read_string(struct target *target, uint64_t address, 
 		if (step > limit - length)
 			step = limit - length;
 		if (!step)
-			return error_new(VIRTQ_ERROR_BAD_DATA,
-					 "%s at 0x%" PRIx64 ": no string ends within %zu bytes",
-					 what, address, limit);
+			return error_no_string(target, address, first_read,
+					       error_new(VIRTQ_ERROR_BAD_DATA,
+							 "no string ends within %zu bytes", limit),
+					       what);
+		if (!first_read)
+			first_read = step;
+		step = clip_string_read(target, position, step);
 		char *grown = realloc(string, length + step);
 		if (!grown)
 			return &virtq_error_no_memory;
 		string = grown;
-		TRY(target_read(target, position, string + length, step, what));
+		struct virtq_error *error =
+			read_string_bytes(target, position, string + length, step);
+		if (error)
+			return error_no_string(target, address, first_read, error, what);
 		const char *nul = memchr(string + length, 0, step);
 		length += step;
 		if (nul) {
@@ -240,8 +320,10 @@ struct virtq_error *target_read_string(struct target *target, uint64_t address, 
 		}
 	}
 	if (!text_is_printable(string, length))
-		return error_new(VIRTQ_ERROR_BAD_DATA,
-				 "%s at 0x%" PRIx64 ": the bytes there are not text", what, address);
+		return error_no_string(target, address, first_read,
+				       error_new(VIRTQ_ERROR_BAD_DATA, "the bytes there are not text"),
+				       what);
+	observe(target, address, string, length + 1, NULL);
 	*string_ret = take_pointer(string);
 	return NULL;
 }
@@ -288,6 +370,38 @@ static size_t build_id_at(struct target *target, uint64_t header, uint8_t *id_re
 		memcpy(id_ret, module.build_id, length < size ? length : size);
 	elf_reader_module_clear(&module);
 	return length < size ? length : size;
+}
+
+bool target_find_module(struct target *target, const uint8_t *id, size_t length,
+			uint64_t *phdr_ret)
+{
+	uint64_t start;
+
+	for (size_t i = 0; target->ops->range_start && target->ops->range_start(target, i, &start);
+	     i++) {
+		struct elf_module module;
+		uint8_t magic[4];
+
+		if (start % TARGET_PAGE_SIZE)
+			continue;
+		struct virtq_error *error =
+			target_read(target, start, magic, sizeof(magic), "start of a range");
+		if (!error && memcmp(magic, "\177ELF", sizeof(magic)) != 0)
+			continue;
+		if (!error)
+			error = mapped_files_read_module(read_available, target, start, &module);
+		if (error) {
+			virtq_error_destroy(error);
+			continue;
+		}
+		bool found = module.build_id_length == length &&
+			     memcmp(module.build_id, id, length) == 0;
+		*phdr_ret = start + module.identity.phoff;
+		elf_reader_module_clear(&module);
+		if (found)
+			return true;
+	}
+	return false;
 }
 
 size_t target_get_build_id(struct target *target, uint8_t *id_ret, size_t size)

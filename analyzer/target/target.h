@@ -22,12 +22,20 @@ struct target_mapping {
 	const char *path; /**< As the target names it. */
 };
 
+/** DWARF numbers of the registers that are kept. */
+enum { TARGET_REGISTERS = 33 };
+
 /** What is known of a thread without unwinding. */
 struct target_thread {
 	pid_t tid;
 	char name[32]; /**< comm; "" if the target does not say. */
 	char state; /**< As in /proc/PID/stat ('R', 'S', 'D', ...); 0 if unknown. */
 	int signal; /**< Signal it is stopped by (core), else 0. */
+	bool has_pc; /**< The next two are known: of a core, or of a thread that waits in the kernel. */
+	uint64_t pc, sp; /**< Host-virtual. */
+	uint64_t registers[TARGET_REGISTERS]; /**< By DWARF number; of a process the stack pointer only. */
+	uint64_t registers_known; /**< Bit by bit, which of them are. */
+	char syscall[32]; /**< Process: the system call it waits in, by name or number; "" if none or unknown. */
 };
 
 /** Facts about a target that do not change while it is open. */
@@ -53,6 +61,8 @@ struct target_info {
 	 * trace, as gcore does, so UNMAPPED may also mean NOT_SAVED.
 	 */
 	bool omits_unsaved;
+	uint64_t started; /**< Process: when it was started, in seconds since 1970; 0 if unknown. */
+	bool is_snapshot; /**< Core: virtq wrote it; see target_get_fact(). */
 };
 
 /** NT_AUXV / AT_* entries that place the main executable. */
@@ -115,6 +125,9 @@ void target_close(struct target *target);
 const struct target_info *target_get_info(const struct target *target);
 const struct target_auxv *target_get_auxv(const struct target *target);
 
+/** The whole auxiliary vector as the target has it; NULL if unknown. Borrowed until target_close(). */
+const void *target_get_raw_auxv(const struct target *target, size_t *length_ret);
+
 /** File mappings sorted by address; borrowed until target_close(). */
 const struct target_mapping *target_get_mappings(const struct target *target, size_t *num_ret);
 
@@ -124,6 +137,15 @@ const struct target_mapping *target_get_mappings(const struct target *target, si
  * @param id_ret up to @size bytes; @return its length in bytes, 0 if unknown.
  */
 size_t target_get_build_id(struct target *target, uint8_t *id_ret, size_t size);
+
+/**
+ * Find the ELF file with build-id @id among the ranges that a core holds, for
+ * one whose notes are lost: gcore writes them last, so that they are the first
+ * to be cut off.
+ * @param phdr_ret run-time address of its program headers, what AT_PHDR would say.
+ */
+bool target_find_module(struct target *target, const uint8_t *id, size_t length,
+			uint64_t *phdr_ret);
 
 /** Threads; the caller frees the array. At most 65536. */
 MUST_CHECK struct virtq_error *target_get_threads(struct target *target,
@@ -183,10 +205,28 @@ struct target_statistics {
 };
 const struct target_statistics *target_get_statistics(const struct target *target);
 
-/** Called for each range that was read with success, with its bytes (for snapshots). */
-typedef void (*target_observer)(void *argument, uint64_t address, const void *bytes,
-				size_t length);
+/**
+ * Called for each range that was read (for snapshots), with its bytes, or with
+ * NULL and why it could not be read. Of a string no more than its NUL is told.
+ */
+typedef void (*target_observer)(void *argument, uint64_t address, const void *bytes, size_t length,
+				const struct virtq_error *error);
+/** @param observer NULL: nobody is told any more. */
 void target_set_observer(struct target *target, target_observer observer, void *argument);
+
+/*
+ * A snapshot is a core that virtq wrote. It holds what was read while one or
+ * two samples were taken of another target, its original, and says what that was.
+ */
+
+/** What is known of a snapshot's original, by key, as "kind"; NULL if it is not said. Borrowed. */
+const char *target_get_fact(const struct target *target, const char *key);
+/** The layout that the snapshot was taken with, as text; NULL if there is none. Borrowed. */
+const char *target_get_layout(const struct target *target, size_t *length_ret);
+/** Lines of "TID FUNCTION": the backtraces that were taken with it; NULL if there are none. Borrowed. */
+const char *target_get_backtraces(const struct target *target);
+/** Show the memory of the first of two samples, or (as at first) of the last one. */
+void target_select_sample(struct target *target, bool first);
 
 static inline void target_close_pointer(struct target **target)
 {

@@ -6,6 +6,7 @@
 #ifndef VIRTQ_TARGET_INTERNAL_H
 #define VIRTQ_TARGET_INTERNAL_H
 
+#include "target/recording.h"
 #include "target/target.h"
 
 struct target_ops {
@@ -20,6 +21,10 @@ struct target_ops {
 	/** NULL: the target has no threads to tell of. */
 	struct virtq_error *(*get_threads)(struct target *target,
 					   struct target_thread **threads_ret, size_t *num_ret);
+	/** Start of the @index-th range of memory that the target itself holds. NULL: it does not know. */
+	bool (*range_start)(struct target *target, size_t index, uint64_t *start_ret);
+	/** How many bytes the target itself holds from @address on. NULL: it does not know. */
+	size_t (*available)(struct target *target, uint64_t address);
 	/** Release what is beyond `struct target`, and nothing of it. NULL: nothing. */
 	void (*close)(struct target *target);
 };
@@ -41,6 +46,9 @@ struct target {
 	char *command;
 	char *executable;
 	char *executable_name;
+	void *raw_auxv;
+	size_t raw_auxv_length;
+	struct recording *recording; /**< NULL: this is no snapshot. */
 
 	/** Run-time address of the main executable's ELF header; 0 if unknown. */
 	uint64_t header;

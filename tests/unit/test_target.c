@@ -148,13 +148,21 @@ static void strings_may_end_where_memory_ends(void **state)
 }
 
 struct seen {
-	unsigned int calls;
+	unsigned int calls, failures;
 	uint64_t bytes;
 };
 
-static void observe(void *argument, uint64_t address, const void *bytes, size_t length)
+static void observe(void *argument, uint64_t address, const void *bytes, size_t length,
+		    const struct virtq_error *error)
 {
 	struct seen *seen = argument;
+
+	if (!bytes) {
+		assert_int_equal(error->code, VIRTQ_ERROR_UNMAPPED);
+		seen->failures++;
+		return;
+	}
+	assert_null(error);
 
 	assert_in_range(address, 0x1000, 0x1003);
 	assert_memory_equal(bytes, &"abcd"[address - 0x1000], length);
@@ -182,6 +190,7 @@ static void observer_and_statistics_see_what_was_read(void **state)
 	assert_null(requests[2].error);
 	assert_null(requests[3].error);
 	assert_int_equal(seen.calls, 2);
+	assert_int_equal(seen.failures, 1);
 	assert_int_equal(seen.bytes, 5);
 	assert_int_equal(target_get_statistics(target)->reads, 4);
 	assert_int_equal(target_get_statistics(target)->bytes, 5);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where and when a sample was taken: host, VM, threads. What a report has beyond an answer. */
+#ifndef VIRTQ_CONTEXT_H
+#define VIRTQ_CONTEXT_H
+
+#include "model/analysis.h"
+#include "target/target.h"
+
+/** Collect it into @analysis. What cannot be had stays unknown. @return NULL, or NO_MEMORY. */
+MUST_CHECK struct virtq_error *context_collect(struct target *target, struct analysis *analysis);
+
+/**
+ * Collect the threads, once. If the target has exited by now, that is their
+ * problem and no error.
+ */
+MUST_CHECK struct virtq_error *context_collect_threads(struct target *target, bool backtraces,
+						       struct analysis *analysis);
+
+#endif

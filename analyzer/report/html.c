@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * report.html: one page without a script and without a link to anywhere. The
+ * findings first, then the table, then each ring as a picture: a circle of
+ * slots with an arc for each kind of request that is outstanding, and a mark
+ * for each index. Everything that comes from the target goes through add_html().
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "report/bundle.h"
+#include "report/document.h"
+#include "report/groups.h"
+#include "report/utf8.h"
+#include "report/view.h"
+#include "report/words.h"
+
+static const char style[] =
+	":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#5c6570;--line:#d5dae0;--card:#f5f7f9;"
+	"--stuck:#b3261e;--unknown:#8a5a00;--ok:#1a6e35;--off:#5c6570;"
+	"--used:#7a3fb0;--last:#0b62c4;--shadow:#00707a;--avail:#1a6e35;"
+	"--in-device:#d2402f;--not-taken:#d98200;--not-seen:#c9a800;--done:#7a3fb0}\n"
+	"@media(prefers-color-scheme:dark){:root{--bg:#14171a;--fg:#e4e8ec;--dim:#98a2ad;--line:#39414a;"
+	"--card:#1d2227;--stuck:#ff8a80;--unknown:#f0b95a;--ok:#79d694;--off:#98a2ad;"
+	"--used:#c79bf0;--last:#7db7ff;--shadow:#5fd3dd;--avail:#79d694;"
+	"--in-device:#ff7a6b;--not-taken:#ffb347;--not-seen:#f2dc57;--done:#c79bf0}}\n"
+	"body{margin:0 auto;padding:1.5rem;max-width:72rem;background:var(--bg);color:var(--fg);"
+	"font:15px/1.45 system-ui,sans-serif}\n"
+	"h1{font-size:1.45rem;margin:0 0 .3rem}h2{font-size:1.1rem;margin:2rem 0 .6rem;"
+	"border-bottom:1px solid var(--line);padding-bottom:.2rem}h3{font-size:1rem;margin:0 0 .3rem}\n"
+	"code,pre,td.n,.mono{font-family:ui-monospace,monospace;font-size:.9em}\n"
+	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;margin:.5rem 0}"
+	"dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}\n"
+	".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}"
+	"th,td{padding:.2rem .5rem;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}"
+	"th{color:var(--dim);font-weight:600}td.n,th.n{text-align:right}\n"
+	".stuck{color:var(--stuck)}.unknown{color:var(--unknown)}.ok{color:var(--ok)}.off{color:var(--off)}"
+	".dim{color:var(--dim);white-space:pre-line}\n"
+	".card{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:.8rem 1rem;"
+	"margin:0 0 .8rem;break-inside:avoid}.finding{border-left:4px solid var(--stuck)}\n"
+	".rings{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:.8rem}"
+	".rings .card{margin:0}\n"
+	"svg text{font:11px ui-monospace,monospace;fill:var(--fg)}svg .track{fill:none;stroke:var(--line);"
+	"stroke-width:12}svg .arc{fill:none;stroke-width:12}svg .mark{stroke-width:2.5}"
+	"svg .num{text-anchor:middle;fill:var(--dim)}\n"
+	".in-device{stroke:var(--in-device)}.not-taken{stroke:var(--not-taken)}.not-seen{stroke:var(--not-seen)}"
+	".done{stroke:var(--done)}.m-used{stroke:var(--used)}.m-last{stroke:var(--last)}"
+	".m-shadow{stroke:var(--shadow)}.m-avail{stroke:var(--avail)}\n"
+	"a{color:inherit}ul{margin:.3rem 0;padding-left:1.2rem}summary{cursor:pointer;color:var(--dim)}\n"
+	"@media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10pt}"
+	".card{background:none}details::details-content{content-visibility:visible}"
+	"svg{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
+
+/** Add text that is escaped already, with what HTML takes for itself spelled out. */
+static void add_escaped_html(struct buffer *buffer, const char *text)
+{
+	for (const char *c = text; *c; c++) {
+		switch (*c) {
+		case '&':
+			buffer_add(buffer, "&amp;");
+			break;
+		case '<':
+			buffer_add(buffer, "&lt;");
+			break;
+		case '>':
+			buffer_add(buffer, "&gt;");
+			break;
+		case '"':
+			buffer_add(buffer, "&quot;");
+			break;
+		default:
+			buffer_add_bytes(buffer, c, 1);
+		}
+	}
+}
+
+/** Add text of a target, which may hold anything. */
+static void add_html(struct buffer *buffer, const char *text)
+{
+	_cleanup_buffer_ struct buffer clean = { 0 };
+
+	buffer_add_escaped(&clean, text, true);
+	add_escaped_html(buffer, buffer_text(&clean));
+	buffer->failed |= clean.failed;
+}
+
+static void add_pair(struct buffer *buffer, const char *name, const char *value)
+{
+	if (!value || !*value)
+		return;
+	buffer_printf(buffer, "<dt>%s</dt><dd>", name);
+	add_html(buffer, value);
+	buffer_add(buffer, "</dd>\n");
+}
+
+static void add_queue_name(const struct view *view, struct buffer *buffer, size_t device,
+			   size_t queue)
+{
+	_cleanup_buffer_ struct buffer name = { 0 };
+
+	view_add_queue(view, &name, device, queue);
+	add_escaped_html(buffer, buffer_text(&name));
+	buffer->failed |= name.failed;
+}
+
+/* ---- What was looked at --------------------------------------------------------- */
+
+static void add_context(const struct view *view, struct buffer *buffer)
+{
+	const struct analysis *analysis = view->analysis;
+	const struct analysis_context *context = &analysis->context;
+	_cleanup_buffer_ struct buffer text = { 0 }, time = { 0 }, up = { 0 };
+
+	view_add_header(view, &text);
+	buffer_add(buffer, "<p class=\"dim\">");
+	add_escaped_html(buffer, buffer_text(&text));
+	buffer_add(buffer, "</p>\n<dl>\n");
+	if (context->time)
+		document_add_time(&time, context->time, false);
+	if (context->started && context->time >= context->started)
+		document_add_duration(&up, context->time - context->started);
+	add_pair(buffer, "taken", buffer_text(&time));
+	add_pair(buffer, "QEMU", analysis->qemu.version);
+	add_pair(buffer, "build-id", analysis->qemu.build_id);
+	add_pair(buffer, "VM", context->vm_name);
+	add_pair(buffer, "machine type", context->machine);
+	add_pair(buffer, "run state", analysis->sample.runstate);
+	add_pair(buffer, "up", buffer_text(&up));
+	add_pair(buffer, "host kernel", context->kernel);
+	add_pair(buffer, "host", context->distribution);
+	add_pair(buffer, "executable", analysis->qemu.executable);
+	add_pair(buffer, "command", analysis->target.command);
+	add_pair(buffer, "replaced for privacy", context->replaced);
+	buffer_add(buffer, "</dl>\n");
+	buffer->failed |= text.failed || time.failed || up.failed;
+}
+
+/* ---- A ring ----------------------------------------------------------------------------- */
+
+enum { CENTER = 70, RADIUS = 50 };
+
+/** An index of the ring and what marks it. */
+struct mark {
+	const char *name; /**< Also its class: m-NAME. */
+	struct fact index;
+	const char *span; /**< Class of what is between it and the mark before; NULL: nothing. */
+	const char *meaning;
+	double from, to; /**< Where it is drawn, from the centre. */
+};
+
+/** Add a coordinate with one decimal, whatever the locale's decimal point. */
+static void add_coordinate(struct buffer *buffer, double value)
+{
+	long tenths = lround(value * 10);
+
+	buffer_printf(buffer, "%s%ld.%ld", tenths < 0 ? "-" : "", labs(tenths) / 10,
+		      labs(tenths) % 10);
+}
+
+static void add_point(struct buffer *buffer, double turn, double radius)
+{
+	double angle = 2 * M_PI * turn;
+
+	add_coordinate(buffer, CENTER + radius * sin(angle));
+	buffer_add(buffer, " ");
+	add_coordinate(buffer, CENTER - radius * cos(angle));
+}
+
+/** An arc over @length slots, but never too short to be seen. */
+static void add_arc(struct buffer *buffer, uint64_t slot, uint64_t length, uint64_t num,
+		    const char *class, const char *meaning)
+{
+	const double least = 0.03;
+	double start = (double)slot / (double)num, turn = (double)length / (double)num;
+
+	if (length >= num) {
+		/* an arc whose ends meet is none */
+		buffer_printf(buffer, "<circle class=\"arc %s\" cx=\"%d\" cy=\"%d\" r=\"%d\">"
+			      "<title>%" PRIu64 " %s</title></circle>\n", class, CENTER, CENTER,
+			      RADIUS, length, meaning);
+		return;
+	}
+	if (turn < least) {
+		start -= (least - turn) / 2;
+		turn = least;
+	}
+	if (turn > 0.99)
+		turn = 0.99;
+	buffer_printf(buffer, "<path class=\"arc %s\" d=\"M ", class);
+	add_point(buffer, start, RADIUS);
+	buffer_printf(buffer, " A %d %d 0 %d 1 ", RADIUS, RADIUS, turn > 0.5);
+	add_point(buffer, start + turn, RADIUS);
+	buffer_printf(buffer, "\"><title>%" PRIu64 " %s</title></path>\n", length, meaning);
+}
+
+/** The device's indices are inside of the ring, the driver's outside; none hides another. */
+static void add_mark(struct buffer *buffer, const struct mark *mark, uint64_t num)
+{
+	double turn = (double)(mark->index.value % num) / (double)num;
+
+	buffer_printf(buffer, "<path class=\"mark m-%s\" d=\"M ", mark->name);
+	add_point(buffer, turn, mark->from);
+	buffer_add(buffer, " L ");
+	add_point(buffer, turn, mark->to);
+	buffer_add(buffer, "\"/>\n");
+}
+
+/** A line of the legend: an index, and what is outstanding before it. */
+static void add_legend(struct buffer *buffer, size_t row, const struct mark *mark, uint64_t length)
+{
+	size_t y = 30 + 24 * row;
+
+	buffer_printf(buffer,
+		      "<path class=\"mark m-%s\" d=\"M 150 %zu L 162 %zu\"/>"
+		      "<text x=\"168\" y=\"%zu\">%s ",
+		      mark->name, y - 4, y - 4, y, mark->name);
+	if (fact_known(mark->index))
+		buffer_printf(buffer, "%" PRIu64 "</text>\n", mark->index.value);
+	else
+		buffer_printf(buffer, "%s</text>\n", mark->index.state == FACT_ABSENT ? "-" : "?");
+	if (length)
+		buffer_printf(buffer,
+			      "<path class=\"arc %s\" d=\"M 150 %zu L 162 %zu\"/>"
+			      "<text x=\"168\" y=\"%zu\">%" PRIu64 " %s</text>\n",
+			      mark->span, y + 9, y + 9, y + 12, length, mark->meaning);
+}
+
+/** The indices, oldest first. @return How many. */
+static size_t find_marks(const struct queue *queue, struct mark marks[4])
+{
+	const struct mark split[] = {
+		{ "used", queue->used_idx, NULL, NULL, 26, 34 },
+		{ "last", queue->last_avail_idx, "in-device", "in the device", 35, 43 },
+		{ "shadow", queue->shadow_avail_idx, "not-taken", "seen, not taken", 57, 63 },
+		{ "avail", queue->avail_idx, "not-seen", "not seen", 63, 69 },
+	};
+	const struct mark vhost[] = {
+		{ "used", queue->used_ring_idx, NULL, NULL, 26, 43 },
+		{ "avail", queue->avail_idx, "in-device", "in the backend", 57, 69 },
+	};
+	size_t num = queue->vhost ? ARRAY_SIZE(vhost) : queue->packed ? 2 : ARRAY_SIZE(split);
+
+	memcpy(marks, queue->vhost ? vhost : split, num * sizeof(*marks));
+	return num;
+}
+
+/** Slots from one index to the next one. */
+static uint64_t distance(const struct queue *queue, const struct mark *from, const struct mark *to)
+{
+	uint64_t num = queue->vring_num.value;
+
+	if (!queue->packed)
+		return fact_distance(to->index, from->index);
+	uint64_t slots = (to->index.value + num - from->index.value % num) % num;
+	bool laps = fact_known(queue->used_wrap_counter) &&
+		    fact_known(queue->last_avail_wrap_counter) &&
+		    queue->used_wrap_counter.value != queue->last_avail_wrap_counter.value;
+	return !slots && laps ? num : slots;
+}
+
+static void add_ring(struct buffer *buffer, const struct queue *queue)
+{
+	uint64_t num = fact_known(queue->vring_num) ? queue->vring_num.value : 0;
+	struct mark marks[4];
+	size_t mark_num = find_marks(queue, marks);
+
+	if (!num || num > 65536)
+		return;
+	buffer_add(buffer, "<svg class=\"ring\" viewBox=\"0 0 300 140\" width=\"300\" height=\"140\""
+			   " role=\"img\">\n");
+	buffer_printf(buffer, "<circle class=\"track\" cx=\"%d\" cy=\"%d\" r=\"%d\"/>\n", CENTER,
+		      CENTER, RADIUS);
+	buffer_printf(buffer, "<text class=\"num\" x=\"%d\" y=\"%d\">%" PRIu64 "</text>\n", CENTER,
+		      CENTER + 4, num);
+	for (size_t i = 0; i < mark_num; i++) {
+		uint64_t length = 0;
+
+		if (i && fact_known(marks[i - 1].index) && fact_known(marks[i].index))
+			length = distance(queue, &marks[i - 1], &marks[i]);
+		if (length > num)
+			length = 0; /* impossible: the finding says so */
+		if (length)
+			add_arc(buffer, marks[i - 1].index.value % num, length, num, marks[i].span,
+				marks[i].meaning);
+		if (fact_known(marks[i].index))
+			add_mark(buffer, &marks[i], num);
+		add_legend(buffer, mark_num - 1 - i, &marks[i], length);
+	}
+	buffer_add(buffer, "</svg>\n");
+}
+
+/* ---- Findings --------------------------------------------------------------------- */
+
+static void add_place(const struct view *view, struct buffer *buffer, const struct place *place)
+{
+	const struct queue *queue =
+		&view->analysis->sample.devices[place->device].queues[place->queue];
+
+	buffer_add(buffer, "<p>");
+	buffer_printf(buffer, "<a href=\"#q%zu-%zu\">", place->device, place->queue);
+	add_queue_name(view, buffer, place->device, place->queue);
+	buffer_printf(buffer, "</a>, confidence %s</p>\n<ul>\n",
+		      confidence_word(place->finding->confidence));
+	for (size_t i = 0; i < place->finding->evidence_num; i++) {
+		buffer_add(buffer, "<li>");
+		add_html(buffer, place->finding->evidence[i]);
+		buffer_add(buffer, "</li>\n");
+	}
+	buffer_add(buffer, "</ul>\n");
+	if (queue->readable && queue->set_up && place->finding->severity == SEVERITY_STUCK)
+		add_ring(buffer, queue);
+}
+
+static void add_group(const struct view *view, struct buffer *buffer, const struct group *group)
+{
+	const struct finding *finding = group->places[0].finding;
+
+	buffer_printf(buffer, "<div class=\"card%s\">\n<h3><span class=\"%s\">",
+		      finding->severity == SEVERITY_STUCK ? " finding" : "",
+		      severity_word(finding->severity));
+	add_html(buffer, finding->verdict);
+	buffer_add(buffer, "</span>: ");
+	add_html(buffer, finding->title ? finding->title : "");
+	buffer_add(buffer, "</h3>\n");
+	for (size_t i = 0; i < group->num; i++)
+		add_place(view, buffer, &group->places[i]);
+	if (finding->next) {
+		buffer_add(buffer, "<p><span class=\"dim\">next:</span> ");
+		add_html(buffer, finding->next);
+		buffer_add(buffer, "</p>\n");
+	}
+	buffer_add(buffer, "</div>\n");
+}
+
+static struct virtq_error *add_findings(const struct view *view, struct buffer *buffer)
+{
+	static const enum severity severities[] = { SEVERITY_STUCK, SEVERITY_UNKNOWN,
+						    SEVERITY_OFF };
+
+	for (size_t i = 0; i < ARRAY_SIZE(severities); i++) {
+		_cleanup_groups_ struct groups groups = { 0 };
+
+		TRY(groups_init(view->analysis, severities[i], severities[i] == SEVERITY_OFF,
+				&groups));
+		for (size_t j = 0; j < groups.num; j++)
+			add_group(view, buffer, &groups.groups[j]);
+	}
+	if (!view->analysis->incomplete_num)
+		return NULL;
+	buffer_add(buffer, "<div class=\"card\"><h3 class=\"unknown\">the answer is incomplete"
+			   "</h3>\n<ul>\n");
+	for (size_t i = 0; i < view->analysis->incomplete_num; i++) {
+		buffer_add(buffer, "<li>");
+		add_html(buffer, view->analysis->incomplete[i]);
+		buffer_add(buffer, "</li>\n");
+	}
+	buffer_add(buffer, "</ul></div>\n");
+	return NULL;
+}
+
+/** The answer, as the page's heading. */
+static struct virtq_error *add_heading(const struct view *view, struct buffer *buffer)
+{
+	_cleanup_groups_ struct groups stuck = { 0 };
+
+	TRY(groups_init(view->analysis, SEVERITY_STUCK, false, &stuck));
+	if (!stuck.finding_num) {
+		buffer_add(buffer, "<h1>virtq: nothing stuck</h1>\n");
+		return NULL;
+	}
+	const struct place *place = &stuck.groups[0].places[0];
+	buffer_add(buffer, "<h1><span class=\"stuck\">");
+	add_queue_name(view, buffer, place->device, place->queue);
+	buffer_add(buffer, ":</span> ");
+	add_html(buffer, place->finding->title ? place->finding->title : place->finding->verdict);
+	if (stuck.finding_num > 1)
+		buffer_printf(buffer, " <span class=\"dim\">and %zu more</span>",
+			      stuck.finding_num - 1);
+	buffer_add(buffer, "</h1>\n");
+	return NULL;
+}
+
+/* ---- The table ---------------------------------------------------------------------- */
+
+static void add_fact_cell(struct buffer *buffer, struct fact fact)
+{
+	if (fact_known(fact))
+		buffer_printf(buffer, "<td class=\"n\">%" PRIu64 "</td>", fact.value);
+	else
+		buffer_printf(buffer, "<td class=\"n\">%s</td>",
+			      fact.state == FACT_ABSENT ? "-" : "?");
+}
+
+static void add_row(const struct view *view, struct buffer *buffer, size_t device, size_t index)
+{
+	const struct device *shown = &view->analysis->sample.devices[device];
+	const struct queue *queue = &shown->queues[index];
+	struct queue_diagnosis diagnosis = view_diagnosis(view->analysis, device, index);
+	_cleanup_free_ char *type = view_short_type(view, shown);
+
+	buffer_printf(buffer, "<tr><td class=\"n\">%zu</td><td>", device);
+	add_escaped_html(buffer, view->labels.names[device]);
+	buffer_add(buffer, "</td><td>");
+	add_escaped_html(buffer, type ? type : "");
+	buffer_printf(buffer, "</td><td><a href=\"#q%zu-%zu\">%u ", device, index, queue->index);
+	add_html(buffer, queue->role);
+	buffer_add(buffer, "</a></td>");
+	add_fact_cell(buffer, queue->vring_num);
+	add_fact_cell(buffer, queue->avail_idx);
+	if (queue->vhost) {
+		buffer_add(buffer, "<td class=\"n\">~</td><td class=\"n\">~</td>");
+		add_fact_cell(buffer, queue->used_ring_idx);
+	} else {
+		add_fact_cell(buffer, queue->shadow_avail_idx);
+		add_fact_cell(buffer, queue->last_avail_idx);
+		add_fact_cell(buffer, queue->used_idx);
+	}
+	add_fact_cell(buffer, queue->used_event);
+	add_fact_cell(buffer, queue->inuse);
+	buffer_add(buffer, "<td>");
+	for (size_t i = 0; i < diagnosis.finding_num; i++) {
+		buffer_printf(buffer, "%s<span class=\"%s\">", i ? ", " : "",
+			      severity_word(diagnosis.findings[i].severity));
+		add_html(buffer, diagnosis.findings[i].verdict);
+		buffer_add(buffer, "</span>");
+	}
+	buffer_add(buffer, "</td></tr>\n");
+}
+
+static void add_table(const struct view *view, struct buffer *buffer)
+{
+	const struct sample *sample = &view->analysis->sample;
+
+	buffer_add(buffer, "<div class=\"scroll\"><table>\n<tr><th class=\"n\">#</th><th>device</th>"
+			   "<th>type</th><th>queue</th><th class=\"n\">num</th>"
+			   "<th class=\"n\">avail</th><th class=\"n\">shadow</th>"
+			   "<th class=\"n\">last</th><th class=\"n\">used</th>"
+			   "<th class=\"n\">event</th><th class=\"n\">inuse</th><th>verdict</th></tr>\n");
+	for (size_t i = 0; i < sample->device_num; i++)
+		for (size_t j = 0; j < sample->devices[i].queue_num; j++)
+			if (view_shows(view, i, j))
+				add_row(view, buffer, i, j);
+	buffer_add(buffer, "</table></div>\n");
+}
+
+/* ---- Every queue ------------------------------------------------------------------------- */
+
+static void add_facts(struct buffer *buffer, const struct queue *queue)
+{
+	buffer_printf(buffer, "<details><summary>all fields</summary>\n<dl class=\"mono\">\n"
+			      "<dt>VirtQueue at</dt><dd>0x%" PRIx64 "</dd>\n", queue->address);
+	for (size_t i = 0; i < queue_fact_descriptor_num; i++) {
+		const struct fact_descriptor *descriptor = &queue_fact_descriptors[i];
+		struct fact fact = fact_at(queue, descriptor);
+		_cleanup_buffer_ struct buffer value = { 0 };
+
+		if (fact.state == FACT_ABSENT)
+			continue;
+		words_add_fact(&value, descriptor, fact);
+		add_pair(buffer, descriptor->name, buffer_text(&value));
+		buffer->failed |= value.failed;
+	}
+	buffer_add(buffer, "</dl></details>\n");
+}
+
+static void add_problem(struct buffer *buffer, const char *problem)
+{
+	if (!problem)
+		return;
+	buffer_add(buffer, "<p class=\"unknown\">");
+	add_html(buffer, problem);
+	buffer_add(buffer, "</p>\n");
+}
+
+static void add_queue(const struct view *view, struct buffer *buffer, size_t device, size_t index)
+{
+	const struct queue *queue = &view->analysis->sample.devices[device].queues[index];
+	struct queue_diagnosis diagnosis = view_diagnosis(view->analysis, device, index);
+	_cleanup_buffer_ struct buffer picture = { 0 };
+
+	buffer_printf(buffer, "<div class=\"card\" id=\"q%zu-%zu\">\n<h3>", device, index);
+	add_queue_name(view, buffer, device, index);
+	if (diagnosis.finding_num) {
+		buffer_printf(buffer, " <span class=\"%s\">",
+			      severity_word(diagnosis.findings[0].severity));
+		add_html(buffer, diagnosis.findings[0].verdict);
+		buffer_add(buffer, "</span>");
+	}
+	buffer_add(buffer, "</h3>\n");
+	if (queue->readable && queue->set_up) {
+		add_ring(buffer, queue);
+		show_add_picture(&picture, queue);
+		buffer_add(buffer, "<p class=\"mono\">");
+		add_escaped_html(buffer, buffer_text(&picture));
+		buffer_add(buffer, "</p>\n");
+		buffer->failed |= picture.failed;
+	}
+	add_problem(buffer, queue->problem);
+	add_problem(buffer, queue->ring_problem);
+	add_facts(buffer, queue);
+	buffer_add(buffer, "</div>\n");
+}
+
+static void add_rings(const struct view *view, struct buffer *buffer)
+{
+	const struct sample *sample = &view->analysis->sample;
+
+	buffer_add(buffer, "<div class=\"rings\">\n");
+	for (size_t i = 0; i < sample->device_num; i++)
+		for (size_t j = 0; j < sample->devices[i].queue_num; j++)
+			if (view_shows(view, i, j))
+				add_queue(view, buffer, i, j);
+	buffer_add(buffer, "</div>\n");
+}
+
+/* ---- Threads -------------------------------------------------------------------------------- */
+
+static void add_threads(const struct view *view, struct buffer *buffer)
+{
+	const struct analysis_context *context = &view->analysis->context;
+
+	if (!context->thread_num && !context->threads_problem)
+		return;
+	buffer_add(buffer, "<h2>Threads</h2>\n");
+	if (context->threads_problem) {
+		buffer_add(buffer, "<p class=\"unknown\">");
+		add_html(buffer, context->threads_problem);
+		buffer_add(buffer, "</p>\n");
+	}
+	buffer_add(buffer, "<div class=\"scroll\"><table>\n<tr><th class=\"n\">TID</th><th>state</th>"
+			   "<th>waits in</th><th>name</th><th>backtrace</th></tr>\n");
+	for (size_t i = 0; i < context->thread_num; i++) {
+		const struct analysis_thread *thread = &context->threads[i];
+
+		buffer_printf(buffer, "<tr><td class=\"n\">%d</td><td>", (int)thread->tid);
+		if (thread->state) {
+			const char state[] = { thread->state, 0 };
+			add_html(buffer, state);
+		}
+		buffer_add(buffer, "</td><td class=\"mono\">");
+		add_html(buffer, thread->syscall);
+		buffer_add(buffer, "</td><td>");
+		add_html(buffer, thread->name);
+		buffer_add(buffer, "</td><td class=\"mono\">");
+		for (size_t j = 0; j < thread->frame_num; j++) {
+			buffer_add(buffer, j ? "<br>" : "");
+			add_html(buffer, thread->frames[j]);
+		}
+		buffer_add(buffer, "</td></tr>\n");
+	}
+	buffer_add(buffer, "</table></div>\n");
+}
+
+struct virtq_error *report_html(const struct analysis *analysis, struct buffer *buffer)
+{
+	/* so wide that no line is broken: the page does that */
+	const struct virtq_render_options options = { .width = 4096 };
+	_cleanup_view_ struct view view = { 0 };
+
+	TRY(view_init(analysis, &options, &view));
+	view.utf8 = true;
+	buffer_add(buffer, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+			   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+			   "<meta http-equiv=\"Content-Security-Policy\" "
+			   "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
+			   "<link rel=\"icon\" href=\"data:,\">\n<title>virtq report</title>\n<style>\n");
+	buffer_add(buffer, style);
+	buffer_add(buffer, "</style>\n</head>\n<body>\n");
+	TRY(add_heading(&view, buffer));
+	add_context(&view, buffer);
+	buffer_add(buffer, "<h2>Findings</h2>\n");
+	size_t before = buffer->length;
+	TRY(add_findings(&view, buffer));
+	if (buffer->length == before)
+		buffer_add(buffer, "<p>None: nothing was seen to be stuck.</p>\n");
+	buffer_add(buffer, "<h2>Queues</h2>\n");
+	add_table(&view, buffer);
+	buffer_add(buffer, "<h2>Rings</h2>\n");
+	add_rings(&view, buffer);
+	add_threads(&view, buffer);
+	buffer_add(buffer, "<p class=\"dim\">virtq " VIRTQ_VERSION ". The rings run clockwise from the top; "
+			   "snapshot.core, beside this page, is what it was drawn from.</p>\n"
+			   "</body>\n</html>\n");
+	return buffer->failed ? &virtq_error_no_memory : NULL;
+}

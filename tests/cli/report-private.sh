@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Canaries: secrets on the command line, in the environment, in the heap and in guest memory. No file of a report has
+# one of them. (tests/qemu does the same to a real QEMU, whose guest memory is full of them.)
+set -uo pipefail
+. tests/tap.sh
+: "${BUILD:=build}" "${VIRTQ:=$BUILD/virtq}"
+
+canary=CaNaRy
+secrets=(
+    -name "guest=web1,debug-threads=on" -machine pc-q35-7.2,accel=kvm -m 4096
+    -object "secret,id=sec0,data=$canary-secret,format=raw"
+    -drive "file=/home/$canary/disk.qcow2,if=none,id=drive0,cache=none,aio=native"
+    -device "virtio-blk-pci,drive=drive0,id=disk0,num-queues=4,packed=on,serial=$canary-serial"
+    -netdev "tap,id=n0,ifname=$canary,script=/etc/$canary/up,vhost=on"
+    -device virtio-net-pci,netdev=n0,mac=52:54:00:ca:ff:ee,mq=on
+    -blockdev "{\"driver\":\"nbd\",\"server\":{\"host\":\"10.11.12.13\",\"port\":\"10809\"},\"export\":\"$canary\",\"password-secret\":\"$canary\"}"
+    -vnc "10.11.12.13:1,password=on" -fw_cfg "name=opt/x,string=$canary" -append "root=/dev/vda token=$canary"
+    -smbios "type=1,serial=$canary" -uuid 01234567-89ab-cdef-0123-456789abcdef --$canary $canary
+)
+# mini-qemu knows none of these options: they are what it is called.
+env -i "SECRET=$canary-environment" PATH="$PATH" bash -c 'exec -a "$1" "$2" "$3" --wait' - \
+    "/home/$canary/bin/qemu-system-x86_64 ${secrets[*]}" "$BUILD/mini-qemu/mini-qemu-7.2" \
+    fixtures/mini-qemu/scenarios/roles.scn >"$tap_dir/ready" &
+pid=$!
+for _ in $(seq 100); do
+    grep -q READY "$tap_dir/ready" && break
+    sleep 0.05
+done
+
+# has_no_secret FILE...: nor a host path, an address or a name of this process.
+has_no_secret() {
+    local status=0 word file
+    for word in "$canary" 10.11.12.13 52:54:00 52540 01234567-89ab "$PWD" "$tap_dir"; do
+        for file in "$@"; do
+            if grep -qaiF -- "$word" "$file"; then
+                echo "$file has $word: $(strings -n 4 "$file" | grep -iF -m 3 -- "$word")"
+                status=1
+            fi
+        done
+    done
+    return $status
+}
+check "a report" "$VIRTQ" report --interval 0.1 --no-cache "$pid" -o "$tap_dir/report.tgz"
+tar -C "$tap_dir" -xzf "$tap_dir/report.tgz"
+check "no secret in it" has_no_secret "$tap_dir"/virtq-report/*
+"$VIRTQ" snapshot --interval 0.1 --no-cache "$pid" -o "$tap_dir/snapshot"
+check "no secret in a snapshot" has_no_secret "$tap_dir/snapshot"
+check "no secret in its core's report" sh -c 'gcore -o "$1/core" "$2" && "$3" report --no-cache "$1/core.$2" -e "$4" -o "$1/core.tgz" && tar -C "$1" -xzf "$1/core.tgz"' \
+    - "$tap_dir" "$pid" "$VIRTQ" "$BUILD/mini-qemu/mini-qemu-7.2"
+check "the core has them" grep -qaF "$canary-environment" "$tap_dir/core.$pid"
+check "no secret in it" has_no_secret "$tap_dir"/virtq-report/*
+
+# What a maintainer needs is still there, and what was taken is told.
+command=$(jq -r .target.command <("$VIRTQ" report --format json --once "$pid"))
+contains "what matters is kept: the machine" "$command" "-machine pc-q35-7.2,accel=kvm -m 4096"
+contains "what matters is kept: the disk" "$command" \
+    "-device virtio-blk-pci,drive=drive0,id=disk0,num-queues=4,packed=on,serial=<argument-"
+contains "what matters is kept: the backend" "$command" "if=none,id=drive0,cache=none,aio=native"
+contains "what matters is kept: the network" "$command" "-device virtio-net-pci,netdev=n0,mac=<mac-1>,mq=on"
+contains "a secret has a placeholder" "$command" "-object secret,id=sec0,data=<secret-1>,format=raw"
+report=$("$VIRTQ" report --format text --once "$pid")
+contains "the report says what was replaced" "$report" "1 MAC address, 1 IP address, 2 secrets"
+contains "the report has the VM's name" "$report" "web1, machine type pc-q35-7.2"
+contains "--full keeps everything" "$("$VIRTQ" report --full --format json --once "$pid" | jq -r .target.command)" \
+    "$canary-secret,format=raw"
+kill "$pid"
+finish

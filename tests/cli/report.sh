@@ -1,0 +1,216 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# virtq snapshot and virtq report on mini-qemu: what is read back is what was there, of every scenario; the files of
+# the report; JSON by its schema; and what happens when the report cannot be written.
+set -uo pipefail
+. tests/tap.sh
+: "${BUILD:=build}" "${VIRTQ:=$BUILD/virtq}"
+mini=$BUILD/mini-qemu/mini-qemu
+VIRTQ=$(realpath "$VIRTQ")
+export XDG_CACHE_HOME=$tap_dir/cache
+
+# The answer without its header and without the target's name: text of all kinds, and JSON.
+answer() { # TARGET ARGUMENT...
+    local target=$1
+    shift
+    "$VIRTQ" --color=never -v "$@" "$target" 2>/dev/null | unnamed "$target"
+    "$VIRTQ" --json "$@" "$target" 2>/dev/null | jq 'del(.target, .qemu.exe, .qemu.layout)'
+}
+unnamed() {
+    # the header is what is before the table, and wraps with the name's length
+    sed "s|virtq show $1 |virtq show TARGET |" | sed '/^\(process\|core\|snapshot\) /,/^one sample\|^two samples/d' |
+            sed '/^  \(executable\|build-id\|layout\|command\) /,/^$/{/^$/!d}'
+}
+
+core_of() { # LAYOUT SCENARIO
+    fixtures/mini-qemu/make-core.sh "$mini-$1" "fixtures/mini-qemu/scenarios/$2.scn" "$tap_dir/core" >"$tap_dir/make.log" 2>&1
+}
+
+# ---- The round trip --------------------------------------------------------------------------
+
+round_trip() { # LAYOUT SCENARIO
+    core_of "$1" "$2" || { cat "$tap_dir/make.log"; return 1; }
+    rm -f "$tap_dir/snapshot" "$tap_dir/report.tgz"
+    "$VIRTQ" snapshot --full --no-cache -e "$mini-$1" "$tap_dir/core" -o "$tap_dir/snapshot" || return 1
+    "$VIRTQ" report --full --no-cache -e "$mini-$1" "$tap_dir/core" -o "$tap_dir/report.tgz" || return 1
+    answer "$tap_dir/core" --no-cache -e "$mini-$1" >"$tap_dir/of.core"
+    # of these nothing but the file is used: no binary, no debug info, no layout
+    answer "$tap_dir/snapshot" --no-cache >"$tap_dir/of.snapshot"
+    answer "$tap_dir/report.tgz" --no-cache >"$tap_dir/of.report"
+    [ -s "$tap_dir/of.core" ] && grep -q '"devices"' "$tap_dir/of.core" &&
+        diff "$tap_dir/of.core" "$tap_dir/of.snapshot" && diff "$tap_dir/of.core" "$tap_dir/of.report"
+}
+for scenario in fixtures/mini-qemu/scenarios/*.scn; do
+    scenario=$(basename "$scenario" .scn)
+    check "core, snapshot, report: $scenario" round_trip 7.2 "$scenario"
+done
+equal "with the binary's debug info, not the snapshot's layout" "$(cat "$tap_dir/of.core")" \
+    "$(answer "$tap_dir/snapshot" --no-cache -e "$mini-7.2")"
+for layout in 5.2 10.2 7.2-aarch64 10.2-s390x; do
+    check "core, snapshot, report: $layout" round_trip "$layout" stuck
+    check "core, snapshot, report: $layout, roles" round_trip "$layout" roles
+done
+
+# A live one that holds still: live, report, and the report reopened.
+live() { # SCENARIO
+    "$mini-7.2" "fixtures/mini-qemu/scenarios/$1.scn" --wait >"$tap_dir/ready" &
+    pid=$!
+    for _ in $(seq 100); do
+        grep -q "^READY $pid$" "$tap_dir/ready" && return
+        sleep 0.05
+    done
+    return 1
+}
+end_live() {
+    kill "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+}
+check "a live mini-qemu" live stuck
+check "a report of a live one" "$VIRTQ" report --interval 0.2 "$pid" -o "$tap_dir/live.tgz"
+check "a snapshot of a live one" "$VIRTQ" snapshot --interval 0.2 "$pid" -o "$tap_dir/live.core"
+# two runs do not wait equally long on a busy host
+apart() {
+    sed 's/samples [0-9.]* s apart/samples apart/'
+}
+reference=$(answer "$pid" --interval 0.2 | apart)
+contains "two samples prove more than one" "$reference" "in-device/stuck"
+equal "the report says the same as the live one" "$reference" "$(answer "$tap_dir/live.tgz" | apart)"
+equal "so does the snapshot" "$reference" "$(answer "$tap_dir/live.core" | apart)"
+contains "it says what it is of" "$("$VIRTQ" "$tap_dir/live.tgz")" "snapshot $tap_dir/live.tgz of process $pid: QEMU 7.2.22"
+contains "it has both samples" "$("$VIRTQ" "$tap_dir/live.tgz")" "two samples 0.2 s apart"
+contains "--once shows the last one" "$("$VIRTQ" --once "$tap_dir/live.tgz")" "one sample: progress cannot be seen"
+# what moved between the samples is in one file, too
+end_live
+check "one that moves" live moving
+"$VIRTQ" snapshot --interval 0.3 "$pid" -o "$tap_dir/moving.core"
+end_live
+contains "what moved, moves in the snapshot" "$("$VIRTQ" "$tap_dir/moving.core")" "ok/moving"
+contains "what did not is stuck" "$("$VIRTQ" "$tap_dir/moving.core")" "in-device/stuck"
+"$VIRTQ" snapshot "$tap_dir/moving.core" -o "$tap_dir/again.core"
+equal "a snapshot of the snapshot says the same" "$(answer "$tap_dir/moving.core")" "$(answer "$tap_dir/again.core")"
+
+# ---- The files ----------------------------------------------------------------------------------
+
+mkdir "$tap_dir/unpacked"
+tar -C "$tap_dir/unpacked" -xzf "$tap_dir/live.tgz"
+report=$tap_dir/unpacked/virtq-report
+equal "what is in the archive" "MANIFEST layout.txt report.html report.json report.txt snapshot.core" \
+    "$(cd "$report" && echo *)"
+check "the digests are right" sh -c 'cd "$1" && sha256sum --strict -c MANIFEST' - "$report"
+equal "the sizes are right" "$(cd "$report" && stat -c '# %s bytes %n' report.txt report.html report.json snapshot.core layout.txt)" \
+    "$(sed -n 'N;s/\n[0-9a-f]* / /;s/  */ /g;p' "$report/MANIFEST")"
+equal "the archive is the owner's" 600 "$(stat -c %a "$tap_dir/live.tgz")"
+equal "the snapshot is the owner's" 600 "$(stat -c %a "$tap_dir/live.core")"
+contains "the layout is one that --layout reads" "$("$VIRTQ" --no-cache --layout "$report/layout.txt" "$report/snapshot.core")" \
+    "in-device/stuck"
+contains "the text has the answer first" "$(cat "$report/report.txt")" "disk0 queue 0 (request): the device has the request and does not finish it"
+contains "the text has the host" "$(cat "$report/report.txt")" "$(uname -sr)"
+contains "the text has the threads" "$(cat "$report/report.txt")" " S  pause"
+equal "the text alone, as it is in the archive" "$(grep -v '^virtq\|^vm\|^[a-z]* [0-9]*:\|^snapshot\|virtq show\|^one sample\|^two' "$report/report.txt")" \
+    "$("$VIRTQ" report --format text "$tap_dir/live.tgz" | grep -v '^virtq\|^vm\|^[a-z]* [0-9]*:\|^snapshot\|virtq show\|^one sample\|^two')"
+equal "the JSON is that of --json, and more" "$("$VIRTQ" --json "$tap_dir/live.tgz" | jq '.devices')" "$(jq .devices "$report/report.json")"
+
+# gdb: the core tells where the binary is loaded, and the struct is there.
+address=$(jq -r '.devices[0].queues[0]["host-address"]' "$report/report.json")
+shown=$(gdb -nx -batch -ex "p *(VirtQueue *)$address" -ex "p ((VirtQueue *)$address)->vdev->name" \
+    "$mini-7.2" "$report/snapshot.core" 2>"$tap_dir/gdb.stderr")
+contains "gdb shows the VirtQueue" "$shown" "last_avail_idx = 12, last_avail_wrap_counter = true, shadow_avail_idx = 12"
+contains "gdb knows the functions" "$shown" "handle_output = 0x"
+contains "gdb places the binary" "$shown" "<handle_output>"
+contains "gdb follows pointers" "$shown" '"virtio-blk"'
+equal "gdb has nothing to complain of but what is not there" "" \
+    "$(grep -v 'during file-backed mapping note processing\|^$\|^warning: Unexpected size\|Error while mapping' "$tap_dir/gdb.stderr")"
+
+# ---- The schema --------------------------------------------------------------------------------------
+
+# Strict: a member that the schema does not have is an error.
+jq 'walk(if type == "object" and has("properties") then .additionalProperties = false else . end)' \
+    analyzer/report/virtq.schema.json >"$tap_dir/strict.json"
+if jsonschema=$(command -v /usr/bin/jsonschema || command -v jsonschema); then
+    validate() {
+        "$jsonschema" -i "$1" "$tap_dir/strict.json"
+    }
+    check "report.json fits the schema" validate "$report/report.json"
+    "$VIRTQ" --json "$tap_dir/none" >"$tap_dir/error.json" 2>/dev/null
+    check "an error fits the schema" validate "$tap_dir/error.json"
+    for scenario in roles packed-stuck vhost-pending ccw mmio hostile-names hostile-vring-num no-guest-ram broken legacy; do
+        core_of 7.2 "$scenario"
+        "$VIRTQ" --json --no-cache "$tap_dir/core" >"$tap_dir/$scenario.json" 2>/dev/null
+        check "--json of $scenario fits the schema" validate "$tap_dir/$scenario.json"
+    done
+    jq 'del(.devices[0].queues[0].verdict)' "$report/report.json" >"$tap_dir/bad.json"
+    check "a document without a verdict does not" sh -c '! "$@" 2>/dev/null' - "$jsonschema" -i "$tap_dir/bad.json" "$tap_dir/strict.json"
+else
+    skip "the schema" "no jsonschema (package python3-jsonschema)"
+fi
+
+# ---- When it cannot be written --------------------------------------------------------------------------
+
+core_of 7.2 stuck
+# refused STATUS MESSAGE WHAT COMMAND...
+refused() {
+    local status=$1 message=$2 what=$3 got=0 errors
+    shift 3
+    errors=$("$@" 2>&1 >"$tap_dir/refused.out") || got=$?
+    equal "$what: exit $status" "$status" "$got"
+    contains "$what: it says why" "$errors" "$message"
+}
+mkdir "$tap_dir/out"
+echo mine >"$tap_dir/out/file"
+refused 3 "out/file: File exists (--force replaces it)" "a file that is there" \
+    "$VIRTQ" report "$tap_dir/core" -o "$tap_dir/out/file"
+equal "it is as it was" mine "$(cat "$tap_dir/out/file")"
+ln -s nowhere "$tap_dir/out/link"
+refused 3 "File exists" "a link that leads nowhere" "$VIRTQ" snapshot "$tap_dir/core" -o "$tap_dir/out/link"
+check "--force replaces it" "$VIRTQ" report --force "$tap_dir/core" -o "$tap_dir/out/file"
+check "by a report" "$VIRTQ" snapshot --force "$tap_dir/out/file" -o "$tap_dir/out/link"
+equal "and leaves nothing else" "file link" "$(cd "$tap_dir/out" && echo *)$(cd "$tap_dir/out" && find . -name '.v*')"
+refused 3 "none/file: No such file or directory" "no such directory" "$VIRTQ" report "$tap_dir/core" -o "$tap_dir/none/file"
+refused 3 "Is a directory" "a directory" "$VIRTQ" report --force "$tap_dir/core" -o "$tap_dir/out"
+refused 64 "snapshot needs -o FILE" "no file for a snapshot" "$VIRTQ" snapshot "$tap_dir/core"
+refused 64 "archive, text, json or html, not 'pdf'" "a format it does not know" "$VIRTQ" report --format pdf "$tap_dir/core"
+refused 64 "a report is of all queues" "a queue" "$VIRTQ" report "$tap_dir/core" disk0
+refused 64 "a TARGET is needed" "no target" "$VIRTQ" report
+refused 3 "No such file" "no core" "$VIRTQ" report "$tap_dir/no-core" -o "$tap_dir/out/new"
+(cd "$tap_dir/out" && "$VIRTQ" report "$tap_dir/core" >name) # an archive that was given no name
+equal "the name of an archive that was given none" virtq-report.tar.gz "$(cat "$tap_dir/out/name")"
+check "it is there" test -s "$tap_dir/out/virtq-report.tar.gz"
+equal "an archive on standard output" "$("$VIRTQ" "$tap_dir/out/file" | sed -n '/^#/,$p')" \
+    "$("$VIRTQ" report "$tap_dir/core" -o - | "$VIRTQ" - | sed "s|virtq show -|virtq show $tap_dir/out/file|;s|show CORE|show $tap_dir/out/file|" | sed -n '/^#/,$p')"
+rm -f "$tap_dir"/out/{name,virtq-report.tar.gz,new}
+mkdir "$tap_dir/full"
+if mount -t tmpfs -o size=8k none "$tap_dir/full" 2>/dev/null; then
+    refused 3 "No space left on device" "a full disk" "$VIRTQ" report "$tap_dir/core" -o "$tap_dir/full/report"
+    equal "a full disk: nothing is left" "" "$(ls -A "$tap_dir/full")"
+    umount "$tap_dir/full"
+    mount -t tmpfs -o ro none "$tap_dir/full"
+    refused 3 "Read-only file system" "a place that cannot be written" "$VIRTQ" report "$tap_dir/core" -o "$tap_dir/full/report"
+    umount "$tap_dir/full"
+else
+    skip "a full disk, a place that cannot be written" "mount is not allowed"
+fi
+
+# The target goes away between the samples; virtq is killed.
+live stuck
+(sleep 0.5; kill -9 "$pid") &
+refused 3 "process $pid exited" "a target that exits" "$VIRTQ" report --interval 1.5 "$pid" -o "$tap_dir/out/gone"
+check "a target that exits: no file" test ! -e "$tap_dir/out/gone"
+wait
+live stuck
+"$VIRTQ" report --interval 5 "$pid" -o "$tap_dir/out/killed" &
+reporter=$!
+sleep 0.5
+kill -TERM "$reporter"
+wait "$reporter" 2>/dev/null
+equal "virtq is killed: nothing is left" "file link" "$(cd "$tap_dir/out" && ls -A | paste -sd' ')"
+end_live
+
+# ---- Damage ------------------------------------------------------------------------------------------------
+
+head -c 20000 "$tap_dir/live.tgz" >"$tap_dir/cut.tgz"
+"$VIRTQ" "$tap_dir/cut.tgz" >"$tap_dir/cut.out" 2>&1
+check "an archive that was cut: no crash" test $? -le 3
+tar -C "$tap_dir" -czf "$tap_dir/other.tgz" out
+refused 3 "there is no snapshot.core in it" "another archive" "$VIRTQ" "$tap_dir/other.tgz"
+finish

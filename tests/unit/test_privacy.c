@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is private and what is not: each case a text, and what may be seen of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/checked.h"
+#include "report/privacy.h"
+
+struct test_case {
+	const char *text, *expected;
+};
+
+static void check_all(const struct test_case *cases, size_t num,
+		      void (*add)(struct privacy *, struct buffer *, const char *))
+{
+	for (size_t i = 0; i < num; i++) {
+		struct privacy privacy = { 0 };
+		struct buffer buffer = { 0 };
+
+		add(&privacy, &buffer, cases[i].text);
+		assert_string_equal(buffer_text(&buffer), cases[i].expected);
+		/* what is private already stays as it is, in a report of a report */
+		struct buffer again = { 0 };
+		struct privacy other = { 0 };
+		add(&other, &again, buffer_text(&buffer));
+		assert_string_equal(buffer_text(&again), cases[i].expected);
+		assert_false(privacy.failed || other.failed);
+		buffer_deinit(&again);
+		buffer_deinit(&buffer);
+		privacy_deinit(&other);
+		privacy_deinit(&privacy);
+	}
+}
+
+static void texts(void **state)
+{
+	static const struct test_case cases[] = {
+		{ "nothing private: 7.2.22, 0x7f00, 0000:00:03.0, disk0:0",
+		  "nothing private: 7.2.22, 0x7f00, 0000:00:03.0, disk0:0" },
+		{ "mac 52:54:00:12:34:56.", "mac <mac-1>." },
+		{ "52-54-00-12-34-56 and 52:54:00:12:34:57", "<mac-1> and <mac-2>" },
+		{ "from 192.168.1.10 to 192.168.1.10:5900 and 10.0.0.1",
+		  "from <ip-1> to <ip-1>:5900 and <ip-2>" },
+		{ "fe80::1 2001:db8:0:0:0:0:0:1 ::1", "<ip-1> <ip-2> <ip-3>" },
+		{ "1.2.3.4.5 256.1.1.1 1.2.3", "1.2.3.4.5 256.1.1.1 1.2.3" },
+		{ "0x10 (/home/alice/vm.img) was not saved", "0x10 (<host-path-1>) was not saved" },
+		{ "/usr/bin/qemu /machine/peripheral/disk0 /dev/kvm /dev/mapper/vg-bob",
+		  "/usr/bin/qemu /machine/peripheral/disk0 /dev/kvm <host-path-1>" },
+		{ "/usr/local/x /usr/../home/x", "<host-path-1> <host-path-2>" },
+		{ "nbd://alice:pw@10.1.2.3/vol", "nbd://<secret-1>@<ip-1><host-path-1>" },
+		{ "password=hunter2, token=abc;x", "password=<secret-1>, token=<secret-2>;x" },
+		{ "a /b", "a <host-path-1>" },
+		{ "and/or 1/2 /", "and/or 1/2 /" },
+	};
+
+	(void)state;
+	check_all(cases, ARRAY_SIZE(cases), privacy_add_text);
+}
+
+static void commands(void **state)
+{
+	static const struct test_case cases[] = {
+		{ "/usr/bin/qemu-system-x86_64 -name guest=web1,debug-threads=on -S",
+		  "/usr/bin/qemu-system-x86_64 -name guest=web1,debug-threads=on -S" },
+		{ "/home/al/qemu-system-x86_64 -m 4096", "/<host-path-1>/qemu-system-x86_64 -m 4096" },
+		{ "qemu -object secret,id=s0,data=letmein,format=raw",
+		  "qemu -object secret,id=s0,data=<secret-1>,format=raw" },
+		{ "qemu -device virtio-net-pci,netdev=n0,mac=52:54:00:aa:bb:cc,mq=on,bus=pci.0,addr=0x3",
+		  "qemu -device virtio-net-pci,netdev=n0,mac=<mac-1>,mq=on,bus=pci.0,addr=0x3" },
+		{ "qemu -drive file=/srv/a.qcow2,if=none,id=d0,cache=none,serial=WD-123",
+		  "qemu -drive file=<host-path-1>,if=none,id=d0,cache=none,serial=<argument-1>" },
+		{ "qemu -drive file=nbd://u:p@h/x,id=d0", "qemu -drive file=<argument-1>,id=d0" },
+		{ "qemu -drive file=/my disks/b,,c.img,id=d0 -S", "qemu -drive <argument-1> -S" },
+		{ "qemu -append root=/dev/sda token=abc -S", "qemu -append <argument-1> -S" },
+		{ "qemu -vnc 10.0.0.1:1,password=on -uuid 1234", "qemu -vnc <argument-1> -uuid <argument-2>" },
+		{ "qemu -netdev user,id=n0,hostfwd=tcp:127.0.0.1:22-:22",
+		  "qemu -netdev user,id=n0,hostfwd=<argument-1>" },
+		{ "qemu -blockdev {\"driver\":\"file\",\"filename\":\"/srv/x y\",\"node-name\":\"n\","
+		  "\"read-only\":false,\"password-secret\":\"s0\"}",
+		  "qemu -blockdev {\"driver\":\"file\",\"filename\":\"<host-path-1>\",\"node-name\":\"n\","
+		  "\"read-only\":false,\"password-secret\":\"<secret-1>\"}" },
+		{ "qemu -blockdev {\"driver\":\"file\",\"x\":{\"y\":[\"CANARY\",17]}}",
+		  "qemu -blockdev {\"driver\":\"file\",\"x\":{\"y\":[\"<argument-1>\",<argument-2>]}}" },
+		{ "qemu -device virtio-blk,drive=d0,id=CANARYcanary0123456789abc",
+		  "qemu -device virtio-blk,drive=d0,id=<argument-1>" },
+		{ "qemu -frobnicate CANARY", "qemu <argument-1>" },
+		{ "qemu -S CANARY", "qemu -S <argument-1>" },
+		{ "qemu", "qemu" },
+		{ "", "" },
+	};
+
+	(void)state;
+	check_all(cases, ARRAY_SIZE(cases), privacy_add_command);
+}
+
+static void a_learned_path_may_have_blanks(void **state)
+{
+	struct privacy privacy = { 0 };
+	struct buffer buffer = { 0 };
+
+	(void)state;
+	privacy_learn_path(&privacy, "/srv/my disks/a.img");
+	privacy_learn_path(&privacy, "/usr/lib/libc.so.6");
+	privacy_add_text(&privacy, &buffer, "(/srv/my disks/a.img) /srv/my disks/a.img2 /usr/lib/libc.so.6");
+	assert_string_equal(buffer_text(&buffer),
+			    "(<host-path-1>) <host-path-2> disks/a.img2 /usr/lib/libc.so.6");
+	buffer_deinit(&buffer);
+	privacy_add_path(&privacy, &buffer, "/srv/my disks/a.img");
+	assert_string_equal(buffer_text(&buffer), "<host-path-1>");
+	buffer_deinit(&buffer);
+	privacy_add_summary(&privacy, &buffer);
+	assert_string_equal(buffer_text(&buffer), "2 host paths");
+	buffer_deinit(&buffer);
+	privacy_deinit(&privacy);
+}
+
+static void full_keeps_everything(void **state)
+{
+	struct privacy privacy = { .keep = true };
+	struct buffer buffer = { 0 };
+
+	(void)state;
+	privacy_add_text(&privacy, &buffer, "/home/a 10.0.0.1 ");
+	privacy_add_path(&privacy, &buffer, "/home/b ");
+	privacy_add_binary(&privacy, &buffer, "/home/c ");
+	privacy_add_command(&privacy, &buffer, "x -object secret,data=1");
+	assert_string_equal(buffer_text(&buffer),
+			    "/home/a 10.0.0.1 /home/b /home/c x -object secret,data=1");
+	buffer_deinit(&buffer);
+	privacy_deinit(&privacy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(texts),
+		cmocka_unit_test(commands),
+		cmocka_unit_test(a_learned_path_may_have_blanks),
+		cmocka_unit_test(full_keeps_everything),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
