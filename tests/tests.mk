@@ -2,7 +2,8 @@
 # Tests, demo and benchmarks; included by the top Makefile.
 
 PACKAGE_LISTS := tests/packages-build.txt tests/packages-check.txt \
-	fixtures/mini-qemu/packages.txt tests/packages-report.txt
+	fixtures/mini-qemu/packages.txt tests/packages-report.txt \
+	tests/gdb/packages.txt
 QEMU_PACKAGE_LISTS := $(PACKAGE_LISTS) fixtures/real-qemu/packages.txt tests/qemu/packages.txt
 
 # AddressSanitizer and UBSan for everything that reads what a target says.
