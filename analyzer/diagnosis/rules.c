@@ -164,6 +164,13 @@ static bool inuse_is_corrupt(const struct view *view)
 	return !has_feature(view, VIRTIO_F_IN_ORDER) && queue->inuse.value != expected_inuse(queue);
 }
 
+/** What QEMU itself says of a ring that could not be read: the first place to look. */
+static bool unreadable_ring_is_in_use(const struct view *view)
+{
+	return ring_is_unreadable(view) && indices_are_known(view->queue) &&
+	       expected_inuse(view->queue) != 0;
+}
+
 /* ---- Where requests are ----------------------------------------------------------- */
 
 /** Does something outstanding in this queue mean a request that somebody waits for? */
@@ -619,6 +626,18 @@ const struct rule rules[] = {
 		.one_sample = CONFIDENCE_PROVED,
 		.two_samples = CONFIDENCE_PROVED,
 		.next = "see why it is paused (QMP query-status; io-error: QMP query-block), then `cont`",
+		.last = true,
+	},
+	{
+		.verdict = "unknown/guest-ram",
+		.title = "the ring in guest memory could not be read, and QEMU holds requests of it",
+		.severity = SEVERITY_UNKNOWN,
+		.owner = OWNER_QEMU,
+		.holds = unreadable_ring_is_in_use,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.evidence = show_host_side,
+		.next = "a core without guest RAM (dump-guest-core=off, libvirt's dumpCore='off') cannot say more; run virtq on the live process",
 		.last = true,
 	},
 	{

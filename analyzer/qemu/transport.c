@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "qemu/transport.h"
+#include "vring/vring.h"
 
 /** PCI_BUS_IS_ROOT, enum PCIBusFlags, include/hw/pci/pci_bus.h */
 #define PCI_BUS_IS_ROOT 1
@@ -163,7 +164,10 @@ void transport_read_queues(struct sampler *sampler, struct device *device)
 {
 	const struct qemu *qemu = sampler->qemu;
 
+	/* a legacy driver does not set it, and its queues work */
 	if (strcmp(device->transport, "pci") != 0 || !device->queue_num ||
+	    !fact_known(device->guest_features) ||
+	    !(device->guest_features.value & VIRTIO_F_VERSION_1) ||
 	    !qemu_has(qemu, QEMU_VirtIOPCIProxy_vqs) ||
 	    !qemu_has(qemu, QEMU_VirtIOPCIQueue_enabled))
 		return;
