@@ -542,10 +542,33 @@ static bool device_is_selected(const struct device *device)
 	return selected;
 }
 
-/** What could not be read beyond single queues. */
+/** Selected queues that could not be judged. */
+static size_t count_unknown(const struct analysis *analysis)
+{
+	size_t num = 0;
+
+	for (size_t i = 0; i < analysis->diagnosis.device_num; i++) {
+		const struct device_diagnosis *device = &analysis->diagnosis.devices[i];
+
+		for (size_t j = 0; j < device->queue_num; j++)
+			num += analysis->sample.devices[i].queues[j].selected &&
+			       device->queues[j].finding_num &&
+			       device->queues[j].findings[0].severity == SEVERITY_UNKNOWN;
+	}
+	return num;
+}
+
+/** Why the answer is incomplete: what could not be read, and how many queues not judged. */
 static struct virtq_error *collect_incomplete(struct analysis *analysis)
 {
 	const struct sample *sample = &analysis->sample;
+	size_t unknown = count_unknown(analysis);
+	char text[64];
+
+	snprintf(text, sizeof(text), "%zu queue%s could not be judged", unknown,
+		 unknown == 1 ? "" : "s");
+	if (unknown)
+		TRY(add_incomplete(analysis, NULL, text));
 
 	for (size_t i = 0; i < sample->problem_num; i++)
 		TRY(add_incomplete(analysis, NULL, sample->problems[i]));

@@ -6,7 +6,7 @@
 #include "qemu/memory.h"
 
 /** Most FlatRanges of an address space. */
-enum { FLAT_RANGES_MAX = 65536 };
+enum { FLAT_RANGES_MAX = 8192 };
 
 /** One range of a FlatView that is RAM of the QEMU process. */
 struct guest_range {

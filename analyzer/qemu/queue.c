@@ -17,6 +17,9 @@
 /** VIRTIO_QUEUE_MAX (include/hw/virtio/virtio.h): length of VirtIODevice.vq. */
 enum { VIRTIO_QUEUE_MAX = 1024 };
 
+/** Most queues of one sample: 64 devices with all they can have. */
+enum { QUEUES_MAX = 64 * VIRTIO_QUEUE_MAX };
+
 /** VirtQueues read at once while looking for the last one. */
 enum { CHUNK = 64 };
 
@@ -85,7 +88,7 @@ static void queue_init(const struct sampler *sampler, const struct device *devic
 }
 
 /** Append the queues of one chunk. @return false when the last one was met. */
-static struct virtq_error *add_chunk(const struct sampler *sampler, struct device *device,
+static struct virtq_error *add_chunk(struct sampler *sampler, struct device *device,
 				     uint64_t address, const uint8_t *bytes, size_t num,
 				     bool *more_ret)
 {
@@ -99,6 +102,9 @@ static struct virtq_error *add_chunk(const struct sampler *sampler, struct devic
 	*more_ret = found == num;
 	if (!found)
 		return NULL;
+	sampler->queue_num += found;
+	if (sampler->queue_num > QUEUES_MAX)
+		return error_new(VIRTQ_ERROR_LIMIT, "more than %d queues", QUEUES_MAX);
 
 	struct queue *queues = reallocarray(device->queues, device->queue_num + found,
 					    sizeof(*queues));
@@ -117,7 +123,7 @@ static struct virtq_error *add_chunk(const struct sampler *sampler, struct devic
 	return NULL;
 }
 
-static struct virtq_error *read_array(const struct sampler *sampler, struct device *device)
+static struct virtq_error *read_array(struct sampler *sampler, struct device *device)
 {
 	const struct qemu *qemu = sampler->qemu;
 	size_t stride = qemu_item(qemu, QEMU_STRUCT_VirtQueue)->size;

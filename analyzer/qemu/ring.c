@@ -182,6 +182,12 @@ static void add_area_request(struct reading *reading, const struct area *area, u
 	if (area->hva && range_inside(offset, length, 0, area->length) &&
 	    checked_add(area->hva, offset, &address))
 		add_request(reading, address, buffer, length, what);
+	else
+		sampler_set_problem(&reading->queue->ring_problem,
+				    error_new(VIRTQ_ERROR_BAD_DATA,
+					      "%s: QEMU has mapped %llu bytes there, expected at least %llu",
+					      what, (unsigned long long)area->length,
+					      (unsigned long long)offset + length));
 }
 
 static void add_split_requests(struct reading *reading)

@@ -17,6 +17,7 @@ struct vhost_range {
 struct sampler {
 	const struct qemu *qemu;
 	struct sample *sample; /**< Being filled. */
+	size_t queue_num; /**< Of all devices so far. */
 	struct qom_classes classes;
 	struct vhost_range *vhosts;
 	size_t vhost_num;

@@ -1664,11 +1664,7 @@ static void test_driver_that_reaps_noticed(void **state)
 	expect_not(&before, &now, QUEUE_PREPOSTED, "done-not-noticed/signalled");
 }
 
-/**
- * BUG: what was paused in the first sample and waits in the second is said to
- * be moving, proved, although not one counter moved. Fails as long as
- * diagnose_device() sets `moved` for that.
- */
+/** What was paused in the first sample and waits in the second is not moving: no counter did. */
 static void test_movement_is_not_invented(void **state)
 {
 	static const struct state now = { .avail_idx = IS(8) };

@@ -207,11 +207,7 @@ static void test_bad_addresses(void **state)
 	}
 }
 
-/**
- * BUG: the location of a virtio-mmio device is an address, too (of the guest),
- * and is no longer found since 0x... means one of QEMU's. Fails as long as
- * selection.c asks for addresses first.
- */
+/** The location of a virtio-mmio device is an address, too: the guest's, not one of QEMU's. */
 static void test_mmio_location(void **state)
 {
 	static const char *const locations[] = { "0xa000000", "0xa000000:0" };
