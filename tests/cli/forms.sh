@@ -63,8 +63,8 @@ equal "no place for a cache is no error" "$wanted" "$(body <<<"$out")"
 for kind in zlib zstd; do
     if objcopy --compress-debug-sections=$kind "$mini-7.2" "$tap_dir/compressed" 2>"$tap_dir/err"; then
         run --no-cache -e "$tap_dir/compressed" "$core"
-        if [ $kind = zstd ] && grep -q 'no debug info\|compress' <<<"$err"; then
-            skip "debug sections compressed with zstd" "this elfutils cannot read them"
+        if [ $kind = zstd ] && [ $status = 3 ]; then # elfutils before 0.189
+            contains "debug sections compressed with zstd: says what to do" "$err" "objcopy --decompress-debug-sections"
         else
             equal "debug sections compressed with $kind" "$wanted" "$(body <<<"$out")"
         fi
