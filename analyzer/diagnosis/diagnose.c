@@ -80,6 +80,21 @@ static bool rule_applies(const struct rule *rule, const struct subject *subject)
 	return !rule->holds_between || rule->holds_between(subject);
 }
 
+/**
+ * A packed ring is judged one step less surely than a split one: its positions
+ * come round after two laps and not after 65536 entries, so that a busy queue
+ * can look as if it had stood still.
+ */
+static enum confidence confidence_of(const struct rule *rule, const struct subject *subject)
+{
+	enum confidence confidence = subject->before.queue ? rule->two_samples : rule->one_sample;
+
+	if (subject->now.queue->packed && rule->severity == SEVERITY_STUCK &&
+	    (confidence == CONFIDENCE_HIGH || confidence == CONFIDENCE_MEDIUM))
+		confidence--;
+	return confidence;
+}
+
 static struct virtq_error *add_finding(struct queue_diagnosis *diagnosis, const struct rule *rule,
 				       const struct subject *subject)
 {
@@ -96,7 +111,7 @@ static struct virtq_error *add_finding(struct queue_diagnosis *diagnosis, const 
 		.verdict = rule->verdict,
 		.title = rule->title,
 		.severity = rule->severity,
-		.confidence = subject->before.queue ? rule->two_samples : rule->one_sample,
+		.confidence = confidence_of(rule, subject),
 		.evidence = evidence.lines,
 		.evidence_num = evidence.num,
 		.considered = rule->considered,

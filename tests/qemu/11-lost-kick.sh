@@ -14,6 +14,15 @@ stalled() {
     ! vm_guest 'ping -c 2 -W 1 192.0.2.2' >/dev/null
 }
 
+# It may stall again at once, with what had piled up.
+cured() {
+    vm_qmp stop cont >/dev/null
+    sleep 2
+    vm_guest 'ping -c 3 -W 2 192.0.2.2' >/dev/null || return
+    run --json "$vm_pid"
+    [[ $status == 0 ]]
+}
+
 for series in 7.2 10; do
     use_qemu "$series"
     vm_start_standard lost -smp 2 -set device.net0.packed=on -set device.net1.packed=on || no_go "QEMU $series starts"
@@ -26,7 +35,7 @@ for series in 7.2 10; do
     fi
     run --json "$vm_pid"
     equal "QEMU $series: no packet passes, and virtq says that QEMU does not see the transmit queue's" \
-        "exit 1: not-seen/waiting high" \
+        "exit 1: not-seen/waiting medium" \
         "exit $status: $(findings | sed -nE 's/^net[01]:1 //p' | sort -u)"
     equal "QEMU $series: and nothing else" "" "$(findings | grep -v '^net[01]:1 ')"
     equal "QEMU $series: the event index is behind what QEMU has taken" true "$(jq '
@@ -35,11 +44,7 @@ for series in 7.2 10; do
     run "$vm_pid"
     contains "QEMU $series: the advice is stop and cont" "$(tr -s ' \n' ' ' <<<"$output")" \
         '`stop` and `cont` makes QEMU look again'
-    vm_qmp stop cont >/dev/null
-    sleep 2
-    run --json "$vm_pid"
-    expect 0 "" "QEMU $series: which helps, says virtq"
-    check "QEMU $series: and the guest" vm_guest 'ping -c 5 -W 2 192.0.2.2'
+    check "QEMU $series: which helps, and virtq finds nothing then" wait_until 120 cured
     vm_stop
 done
 finish
