@@ -26,7 +26,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	static const struct argp_child children[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
 	static const struct argp argp = {
 		.parser = parse,
 		.args_doc = "[check] TARGET [QUEUE...]",
@@ -37,7 +36,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		       "address, or a number of the table.\n\n"
 		       "Exit status: 0 nothing stuck, 1 findings, 2 answer incomplete, 3 could not "
 		       "analyse, 64 usage.",
-		.children = children,
+		.children = common_children,
 	};
 	int status = cli_parse(cli, &argp, cli, 0, argc, argv);
 

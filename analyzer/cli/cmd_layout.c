@@ -70,14 +70,13 @@ static int save(const char *path, const char *text)
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	static const struct argp_child children[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
 		.args_doc = "layout TARGET|BINARY",
 		.doc = "Print where QEMU's struct members are: of a live QEMU, of what a core "
 		       "needs, or of a binary.",
-		.children = children,
+		.children = common_children,
 	};
 	char *text = NULL;
 

@@ -203,8 +203,6 @@ static int run(struct cli *cli, const struct argp *argp, enum virtq_report_forma
 	return status != STATUS_DONE ? status : make(&request);
 }
 
-static const struct argp_child children[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
-
 static int run_report(struct cli *cli, int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -219,7 +217,7 @@ static int run_report(struct cli *cli, int argc, char **argv)
 		       "by placeholders. Memory of the guest is in it only as far as it is a ring's "
 		       "own.\n\n"
 		       "Exit status: 0 written, 3 not written, 64 usage.",
-		.children = children,
+		.children = common_children,
 	};
 
 	return run(cli, &argp, VIRTQ_REPORT_ARCHIVE, argc, argv);
@@ -234,7 +232,7 @@ static int run_snapshot(struct cli *cli, int argc, char **argv)
 		.doc = "Write the memory that virtq reads, and no other, as an ELF core that virtq "
 		       "and gdb open.\v"
 		       "Exit status: 0 written, 3 not written, 64 usage.",
-		.children = children,
+		.children = common_children,
 	};
 
 	return run(cli, &argp, VIRTQ_REPORT_SNAPSHOT, argc, argv);

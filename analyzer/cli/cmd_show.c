@@ -29,7 +29,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	static const struct argp_child children[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
 	static const struct argp argp = {
 		.parser = parse,
 		.args_doc = "show TARGET QUEUE...",
@@ -39,7 +38,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		       "QUEUE is DEVICE[:INDEX]; DEVICE is a qdev id, a QOM path, a PCI address, "
 		       "or "
 		       "a number of the table that `virtq TARGET` prints.",
-		.children = children,
+		.children = common_children,
 	};
 	int status = cli_parse(cli, &argp, cli, 0, argc, argv);
 

@@ -173,7 +173,9 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
 	return 0;
 }
 
-const struct argp common_argp = { options, parse_common, NULL, NULL, NULL, NULL, NULL };
+static const struct argp common_argp = { options, parse_common, NULL, NULL, NULL, NULL, NULL };
+
+const struct argp_child common_children[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
 
 int cli_parse(struct cli *cli, const struct argp *argp, void *input, unsigned int flags, int argc,
 	      char **argv)

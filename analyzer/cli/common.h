@@ -49,8 +49,8 @@ extern const struct command layout_command;
 extern const struct command report_command;
 extern const struct command snapshot_command;
 
-/** The options of every command, for argp's children; its input is the struct cli. */
-extern const struct argp common_argp;
+/** Children of every command's argp: the options they share; their input is the struct cli. */
+extern const struct argp_child common_children[];
 
 /**
  * Parse the options and arguments of a command; its parser's input is @input.

@@ -106,7 +106,6 @@ static int run_command(struct cli *cli)
 
 int main(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
 	static const struct argp argp = {
 		.parser = parse,
 		.args_doc = "[COMMAND] TARGET [ARGUMENT...]",
@@ -116,7 +115,7 @@ int main(int argc, char **argv)
 		       "named like one is given as ./FILE.\n\n"
 		       "Exit status: 0 nothing stuck, 1 findings, 2 answer incomplete, 3 could not "
 		       "analyse, 64 usage.",
-		.children = children,
+		.children = common_children,
 		.help_filter = help_filter,
 	};
 	struct cli cli = { .json = wants_json(argc, argv) };
