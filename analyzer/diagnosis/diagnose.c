@@ -142,18 +142,18 @@ static struct virtq_error *diagnose_queue(const struct subject *subject,
  * Compare with the earlier sample, unless that is no witness that the queue
  * stood still: it could not have moved then, or was somebody else's.
  */
-static void set_before(struct subject *subject, const struct device *device,
-		       const struct queue *queue, uint64_t interval_ns)
+static void set_before(struct subject *subject, const struct sample *sample,
+		       const struct device *device, const struct queue *queue)
 {
 	const struct queue *now = subject->now.queue;
-	struct view before = { device, queue };
+	struct view before = { sample, device, queue };
 
 	subject->moved = now->torn;
 	if (!view_is_in_service(&before) || queue->vhost != now->vhost ||
 	    queue->packed != now->packed)
 		return;
 	subject->before = before;
-	subject->interval_ns = interval_ns;
+	subject->interval_ns = subject->now.sample->time_ns - sample->time_ns;
 	subject->progressed = has_progressed(queue, now);
 	subject->moved = has_moved(queue, now);
 }
@@ -169,10 +169,10 @@ static struct virtq_error *diagnose_device(const struct sample *before, const st
 		return &virtq_error_no_memory;
 	diagnosis->queue_num = device->queue_num;
 	for (size_t i = 0; i < device->queue_num; i++) {
-		struct subject subject = { .now = { device, &device->queues[i] } };
+		struct subject subject = { .now = { now, device, &device->queues[i] } };
 
 		if (earlier && i < earlier->queue_num)
-			set_before(&subject, earlier, &earlier->queues[i], now->time_ns - before->time_ns);
+			set_before(&subject, before, earlier, &earlier->queues[i]);
 		else
 			subject.moved = device->queues[i].torn;
 		TRY(diagnose_queue(&subject, &diagnosis->queues[i]));

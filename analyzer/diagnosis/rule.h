@@ -12,6 +12,7 @@
 
 /** One queue in one sample. */
 struct view {
+	const struct sample *sample;
 	const struct device *device;
 	const struct queue *queue;
 };

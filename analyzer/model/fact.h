@@ -22,7 +22,13 @@ struct fact {
 };
 
 /** How a fact is shown. */
-enum fact_format { FACT_DECIMAL, FACT_HEX, FACT_BOOL };
+enum fact_format {
+	FACT_DECIMAL,
+	FACT_HEX,
+	FACT_BOOL,
+	FACT_IO_STATUS, /**< QAPI's BlockDeviceIoStatus; its word is in report/words.h. */
+	FACT_ERROR_ACTION, /**< QAPI's BlockdevOnError. */
+};
 
 static inline struct fact fact_of(uint64_t value)
 {

@@ -14,7 +14,10 @@
 
 #include <stddef.h>
 
+#include "model/backend.h"
 #include "model/fact.h"
+#include "model/request.h"
+#include "model/thread.h"
 
 /*
  * X(member, JSON name, member of struct VirtQueue, format, required)
@@ -85,6 +88,41 @@
 	X(use_guest_notifier_mask, "use-guest-notifier-mask", "use_guest_notifier_mask",     \
 	  FACT_BOOL, false)
 
+/*
+ * X(member, JSON name, format): how the two sides of a queue notify each other,
+ * beyond the ring. Counts of eventfds are those of a live process
+ * (/proc/PID/fdinfo, "eventfd-count"); absent in a core.
+ */
+#define NOTIFIER_FACTS(X)                                                                          \
+	X(host_notifier_fd, "host-notifier-fd", FACT_DECIMAL) /* kick; absent: never set up */     \
+	X(host_notifier_count, "host-notifier-count", FACT_DECIMAL) /* kicks nobody has read */    \
+	X(guest_notifier_fd, "guest-notifier-fd", FACT_DECIMAL) /* call; absent: never set up */   \
+	X(guest_notifier_count, "guest-notifier-count", FACT_DECIMAL)                              \
+	X(listeners, "listeners", FACT_DECIMAL) /* event loops that poll the host notifier */      \
+	X(listener, "listener", FACT_HEX) /* the first one: host-virtual address of an AioContext */ \
+	X(vector_masked, "vector-masked", FACT_BOOL) /* MSI-X entry's mask bit, or the function's */ \
+	X(vector_pending, "vector-pending", FACT_BOOL) /* MSI-X pending bit array */               \
+	X(irqfd_users, "irqfd-users", FACT_DECIMAL) /* VirtIOPCIProxy.vector_irqfd[vector].users */ \
+	X(vhost_kick_fd, "vhost-kick-fd", FACT_DECIMAL) /* struct vhost_virtqueue */               \
+	X(vhost_kick_count, "vhost-kick-count", FACT_DECIMAL)                                      \
+	X(vhost_call_fd, "vhost-call-fd", FACT_DECIMAL)                                            \
+	X(vhost_call_count, "vhost-call-count", FACT_DECIMAL)                                      \
+	X(vhost_masked_count, "vhost-masked-count", FACT_DECIMAL) /* masked_notifier */            \
+	X(svq_avail_idx, "svq-avail-idx", FACT_DECIMAL) /* VhostShadowVirtqueue.shadow_avail_idx */ \
+	X(svq_used_idx, "svq-used-idx", FACT_DECIMAL) /* .shadow_used_idx */                       \
+	X(svq_last_used_idx, "svq-last-used-idx", FACT_DECIMAL)                                    \
+	X(in_order_blocker, "in-order-blocker", FACT_DECIMAL) /* IN_ORDER: head that others wait for */
+
+/* X(member, JSON name, format): of the device's transport and vhost device. */
+#define TRANSPORT_FACTS(X)                                                                        \
+	X(msix_enabled, "msix-enabled", FACT_BOOL) /* PCI: the driver enabled MSI-X; absent elsewhere */ \
+	X(msix_function_masked, "msix-function-masked", FACT_BOOL)                                \
+	X(intx_asserted, "intx-asserted", FACT_BOOL) /* PCI INTx or mmio line is high */          \
+	X(ioeventfd_started, "ioeventfd-started", FACT_BOOL) /* VirtioBusState */                 \
+	X(ioeventfd_grabbed, "ioeventfd-grabbed", FACT_DECIMAL) /* by vhost or a dataplane */     \
+	X(irqfds, "irqfds", FACT_BOOL) /* VirtIOPCIProxy.vector_irqfd is there */                 \
+	X(svq, "shadow-virtqueues", FACT_BOOL) /* vhost-vdpa: QEMU forwards between driver and device */
+
 #define DECLARE_FACT(member, ...) struct fact member;
 
 /** How much the driver keeps in a queue when nothing is wrong. */
@@ -114,6 +152,11 @@ struct queue {
 	struct fact proxy_enabled; /**< virtio-pci modern: proxy->vqs[i].enabled. */
 	VIRTQUEUE_FACTS(DECLARE_FACT)
 	RING_FACTS(DECLARE_FACT)
+	NOTIFIER_FACTS(DECLARE_FACT)
+	struct request *requests; /**< In flight, the oldest first as far as that is known. */
+	size_t request_num;
+	bool requests_complete; /**< They are all that is in flight. */
+	char *requests_problem; /**< Why (part of) them could not be found, or NULL. */
 	char *problem; /**< Why the VirtQueue could not be read, or NULL. */
 	char *ring_problem; /**< Why (part of) the ring could not be read, or NULL. */
 };
@@ -129,7 +172,7 @@ struct device {
 	char *location; /**< PCI address "0000:00:03.0", mmio address, ccw "fe.0.0001"; or NULL. */
 	bool big_endian; /**< Byte order of the rings as negotiated. */
 	uint64_t proxy; /**< Host-virtual address of the transport's DeviceState, 0 if none. */
-	struct fact msix_enabled; /**< PCI: the driver enabled MSI-X; absent elsewhere. */
+	TRANSPORT_FACTS(DECLARE_FACT)
 	struct fact device_endian; /**< enum virtio_device_endian: 1 little, 2 big. */
 	struct fact vhost_started; /**< VirtIODevice.vhost_started (7.2 and later). */
 	bool vhost; /**< A started vhost_dev or vhost_started. */
@@ -139,6 +182,8 @@ struct device {
 	VIRTIODEVICE_FACTS(DECLARE_FACT)
 	struct queue *queues; /**< The first queue_num of VIRTIO_QUEUE_MAX: those with vring.num != 0. */
 	size_t queue_num;
+	struct backend *backends;
+	size_t backend_num;
 	char *problem; /**< Why (part of) the device could not be read, or NULL. */
 };
 
@@ -147,6 +192,10 @@ struct sample {
 	char *runstate; /**< QAPI's name, as "running"; NULL if unknown. */
 	struct device *devices;
 	size_t device_num;
+	struct context *contexts;
+	size_t context_num;
+	struct thread *threads; /**< Of QEMU; empty if they could not be looked at. */
+	size_t thread_num;
 	char **problems; /**< What could not be looked at beyond single devices. */
 	size_t problem_num;
 };
@@ -164,6 +213,10 @@ extern const struct fact_descriptor queue_fact_descriptors[];
 extern const size_t queue_fact_descriptor_num;
 extern const struct fact_descriptor device_fact_descriptors[];
 extern const size_t device_fact_descriptor_num;
+extern const struct fact_descriptor backend_fact_descriptors[];
+extern const size_t backend_fact_descriptor_num;
+extern const struct fact_descriptor context_fact_descriptors[];
+extern const size_t context_fact_descriptor_num;
 
 /** The fact that a descriptor describes. @base is the struct queue or device. */
 static inline struct fact fact_at(const void *base, const struct fact_descriptor *descriptor)

@@ -23,6 +23,9 @@ static const struct layout_unit units[QEMU_UNIT_NUM] = {
 	[QEMU_UNIT_VHOST] = { { "vhost_dev_init" }, { "hw/virtio/vhost.c" } },
 	[QEMU_UNIT_NET] = { { "virtio_net_set_netclient_name" }, { "hw/net/virtio-net.c" } },
 	[QEMU_UNIT_BALLOON] = { { "virtio_balloon_device_realize" }, { "hw/virtio/virtio-balloon.c" } },
+	LOOP_UNIT_HOMES
+	BLOCK_UNIT_HOMES
+	NET_UNIT_HOMES
 	[QEMU_UNIT_EMULATOR] = { { NULL }, { NULL } },
 };
 

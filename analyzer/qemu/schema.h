@@ -10,6 +10,9 @@
 
 #include "debuginfo/layout.h"
 #include "model/sample.h"
+#include "qemu/schema_block.h"
+#include "qemu/schema_loop.h"
+#include "qemu/schema_net.h"
 
 /* X(unit): a compilation unit of QEMU; see schema.c for how each is found. */
 #define QEMU_UNITS(X) \
@@ -23,6 +26,9 @@
 	X(VHOST)      \
 	X(NET)        \
 	X(BALLOON)    \
+	LOOP_UNITS(X) \
+	BLOCK_UNITS(X) \
+	NET_UNITS(X)  \
 	X(EMULATOR)
 
 /* S(struct, unit it is complete in, optional) */
@@ -53,7 +59,10 @@
 	S(vhost_dev, VHOST, true)             \
 	S(VhostOps, VHOST, true)              \
 	S(VirtIONet, NET, true)               \
-	S(VirtIOBalloon, BALLOON, true)
+	S(VirtIOBalloon, BALLOON, true)       \
+	LOOP_STRUCTS(S)                       \
+	BLOCK_STRUCTS(S)                      \
+	NET_STRUCTS(S)
 
 /* M(struct, identifier, member path, optional) beyond the facts of model/sample.h */
 #define QEMU_MEMBERS(M)                                             \
@@ -127,7 +136,10 @@
 	M(VirtIOBalloon, dvq, "dvq", true)                          \
 	M(VirtIOBalloon, svq, "svq", true)                          \
 	M(VirtIOBalloon, free_page_vq, "free_page_vq", true)        \
-	M(VirtIOBalloon, reporting_vq, "reporting_vq", true)
+	M(VirtIOBalloon, reporting_vq, "reporting_vq", true)        \
+	LOOP_MEMBERS(M)                                             \
+	BLOCK_MEMBERS(M)                                            \
+	NET_MEMBERS(M)
 
 /* Y(identifier, unit, optional): symbols by their own name */
 #define QEMU_SYMBOLS(Y)                          \
@@ -138,7 +150,10 @@
 	Y(main_system_bus, SYSBUS, false)        \
 	Y(current_run_state, RUNSTATE, true)     \
 	Y(vhost_devices, VHOST, true)            \
-	Y(address_space_memory, MEMORY, true)
+	Y(address_space_memory, MEMORY, true)    \
+	LOOP_SYMBOLS(Y)                          \
+	BLOCK_SYMBOLS(Y)                         \
+	NET_SYMBOLS(Y)
 
 #define QUERY_UNIT(unit) QEMU_UNIT_##unit,
 enum qemu_unit { QEMU_UNITS(QUERY_UNIT) QEMU_UNIT_NUM };

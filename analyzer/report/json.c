@@ -146,6 +146,9 @@ static json_object *new_fact(const struct fact_descriptor *descriptor, uint64_t 
 			if (strcmp(numbers[i], descriptor->name) == 0)
 				return json_object_new_uint64(value);
 		return new_hex(value);
+	case FACT_IO_STATUS:
+	case FACT_ERROR_ACTION:
+		return new_string(fact_enum_word(descriptor->format, value));
 	case FACT_DECIMAL:
 		break;
 	}

@@ -193,6 +193,29 @@ static const struct {
 	{ "device-event-off-wrap", add_off_wrap },
 };
 
+const char *fact_enum_word(enum fact_format format, uint64_t value)
+{
+	/* qapi/block-core.json: BlockDeviceIoStatus, BlockdevOnError */
+	static const char *const io_status[] = { "ok", "failed", "nospace" };
+	static const char *const error_actions[] = { "report", "ignore", "enospc", "stop", "auto" };
+
+	if (format == FACT_IO_STATUS)
+		return value < ARRAY_SIZE(io_status) ? io_status[value] : NULL;
+	if (format == FACT_ERROR_ACTION)
+		return value < ARRAY_SIZE(error_actions) ? error_actions[value] : NULL;
+	return NULL;
+}
+
+static void add_enumerator(struct buffer *buffer, enum fact_format format, uint64_t value)
+{
+	const char *word = fact_enum_word(format, value);
+
+	if (word)
+		buffer_add(buffer, word);
+	else
+		buffer_printf(buffer, "%" PRIu64, value);
+}
+
 void words_add_fact(struct buffer *buffer, const struct fact_descriptor *descriptor,
 		    struct fact fact)
 {
@@ -215,6 +238,10 @@ void words_add_fact(struct buffer *buffer, const struct fact_descriptor *descrip
 		break;
 	case FACT_BOOL:
 		buffer_add(buffer, fact.value ? "true" : "false");
+		break;
+	case FACT_IO_STATUS:
+	case FACT_ERROR_ACTION:
+		add_enumerator(buffer, descriptor->format, fact.value);
 		break;
 	}
 }

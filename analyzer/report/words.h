@@ -18,6 +18,9 @@ const char *device_endian_word(uint64_t endian);
 /** "kernel", "user" or "vdpa" for a VhostBackendType; NULL for anything else. */
 const char *vhost_backend_word(uint64_t backend);
 
+/** QAPI's word for a value of FACT_IO_STATUS or FACT_ERROR_ACTION; NULL for anything else. */
+const char *fact_enum_word(enum fact_format format, uint64_t value);
+
 /** Add "15 (ACKNOWLEDGE|DRIVER|...)": VIRTIO 1.2, section 2.1. */
 void words_add_status(struct buffer *buffer, uint64_t status);
 
