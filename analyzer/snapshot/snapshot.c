@@ -58,6 +58,8 @@ static void add_facts(const struct snapshot *snapshot, struct buffer *buffer)
 	add_number(buffer, "interval-ms", analysis->interval_ms);
 	add_number(buffer, "sample-1-ns", snapshot->sample_ns[0]);
 	add_number(buffer, "sample-2-ns", snapshot->sample_ns[1]);
+	add_fact(buffer, "torn-1", snapshot->torn[0]);
+	add_fact(buffer, "torn-2", snapshot->torn[1]);
 	add_number(buffer, "time", analysis->context.time);
 	add_number(buffer, "started", analysis->context.started);
 	add_fact(buffer, "host-kernel", analysis->context.kernel);

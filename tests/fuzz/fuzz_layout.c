@@ -74,7 +74,7 @@ static void sample_with(const struct layout *layout)
 	struct sample sample = { 0 };
 	struct qemu qemu;
 
-	/* as finish_open() in virtq.c does */
+	/* as finish_open() in open.c does */
 	if (layout->order != LITTLE_ENDIAN_ORDER || layout->pointer_size != 8)
 		return;
 	struct virtq_error *error = qemu_schema_check(layout);

@@ -228,7 +228,7 @@ static bool apply(struct machine *machine, struct cursor *cursor)
 /** An error is an answer, too. */
 static bool take_sample(struct machine *machine, struct sample *sample_ret)
 {
-	/* as finish_open() in virtq.c does */
+	/* as finish_open() in open.c does */
 	struct virtq_error *error = qemu_schema_check(&machine->builder.layout);
 
 	if (!error)

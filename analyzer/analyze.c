@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The whole flow from an open session on: sample, diagnose, and what is missing from the answer. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "context.h"
+#include "diagnosis/diagnose.h"
+#include "report/buffer.h"
+#include "selection.h"
+#include "session.h"
+
+enum { DEFAULT_INTERVAL_MS = 2000 };
+
+/** Is this said of a snapshot's original? */
+static bool fact_is_yes(const struct target *target, const char *key)
+{
+	const char *value = target_get_fact(target, key);
+
+	return value && strcmp(value, "yes") == 0;
+}
+
+static uint64_t fact_number(const struct target *target, const char *key)
+{
+	const char *value = target_get_fact(target, key);
+
+	return value ? strtoull(value, NULL, 10) : 0;
+}
+
+static struct virtq_error *describe(const struct virtq_session *session, struct analysis *analysis)
+{
+	static const char *const kinds[] = { [TARGET_PROCESS] = "process", [TARGET_CORE] = "core",
+					     [TARGET_CALLBACKS] = "callbacks",
+					     [TARGET_BYTES] = "bytes" };
+	const struct target_info *info = target_get_info(session->target);
+	const struct layout *layout = session->layout;
+	char id[2 * sizeof(layout->build_id) + 1];
+
+	analysis->target.kind = info->is_snapshot ? "snapshot" : kinds[info->kind];
+	analysis->target.live = info->live || fact_is_yes(session->target, "live");
+	analysis->target.pid = info->pid;
+	analysis->target.signal = info->signal;
+	analysis->target.truncated = info->truncated || fact_is_yes(session->target, "truncated");
+	TRY(copy_string(target_get_fact(session->target, "original"), &analysis->target.original));
+	TRY(copy_string(session->path, &analysis->target.path));
+	TRY(copy_string(session->description, &analysis->target.description));
+	TRY(copy_string(info->command, &analysis->target.command));
+	TRY(copy_string(session->executable, &analysis->qemu.executable));
+	TRY(copy_string(qemu_version(layout), &analysis->qemu.version));
+	TRY(copy_string(layout->origin, &analysis->qemu.layout));
+	if (layout->build_id_length) {
+		layout_format_build_id(layout->build_id, layout->build_id_length, id);
+		TRY(copy_string(id, &analysis->qemu.build_id));
+	}
+	return NULL;
+}
+
+/**
+ * A snapshot's bytes never move, so that a reading that was torn when they were
+ * recorded would not be any more: the torn ones are told by address.
+ */
+static void recall_torn(struct sample *sample, const char *torn)
+{
+	for (size_t i = 0; torn && i < sample->device_num; i++) {
+		for (size_t j = 0; j < sample->devices[i].queue_num; j++) {
+			struct queue *queue = &sample->devices[i].queues[j];
+			char address[24];
+
+			snprintf(address, sizeof(address), "0x%" PRIx64 ",", queue->address);
+			queue->torn |= strstr(torn, address) != NULL;
+		}
+	}
+}
+
+static struct virtq_error *list_torn(const struct sample *sample, char **torn_ret)
+{
+	_cleanup_buffer_ struct buffer list = { 0 };
+
+	for (size_t i = 0; i < sample->device_num; i++)
+		for (size_t j = 0; j < sample->devices[i].queue_num; j++)
+			if (sample->devices[i].queues[j].torn)
+				buffer_printf(&list, "0x%" PRIx64 ",",
+					      sample->devices[i].queues[j].address);
+	return list.length ? buffer_take(&list, torn_ret) : NULL;
+}
+
+/** @param second It is the second of two samples. */
+static struct virtq_error *take_sample(struct virtq_session *session,
+				       const struct virtq_analysis_options *options, bool second,
+				       struct sample *sample_ret)
+{
+	uint64_t time_ns = fact_number(session->target, second ? "sample-2-ns" : "sample-1-ns");
+
+	target_refresh(session->target);
+	TRY(qemu_sample(&session->qemu, sample_ret));
+	if (time_ns)
+		sample_ret->time_ns = time_ns;
+	recall_torn(sample_ret, target_get_fact(session->target, second ? "torn-2" : "torn-1"));
+	return selection_apply(sample_ret, options->queues, options->queues_num);
+}
+
+/** Let the interval between two samples pass. */
+static struct virtq_error *wait_ms(const struct virtq_analysis_options *options, unsigned int ms)
+{
+	struct timespec left = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+	if (options->wait && options->wait(options->wait_argument, ms) != 0)
+		return error_new(VIRTQ_ERROR_UNSUPPORTED,
+				 "the target could not be let run between two samples");
+	while (!options->wait && nanosleep(&left, &left) < 0 && errno == EINTR)
+		;
+	return NULL;
+}
+
+/** The second sample: of a live target after the interval, of a snapshot at once. */
+static struct virtq_error *take_second_sample(struct virtq_session *session,
+					      const struct virtq_analysis_options *options,
+					      struct virtq_result *result)
+{
+	if (target_get_info(session->target)->is_snapshot)
+		target_select_sample(session->target, false);
+	else
+		TRY(wait_ms(options, result->analysis.interval_ms));
+	if (result->recorder)
+		recorder_next_sample(result->recorder);
+	return take_sample(session, options, true, &result->analysis.sample);
+}
+
+/**
+ * One sample; on a live target, if anything looks suspicious, a second one
+ * after the interval. A request in flight is normal: only what does not move
+ * between the two is called stuck.
+ */
+static struct virtq_error *sample_and_diagnose(struct virtq_session *session,
+					       const struct virtq_analysis_options *options,
+					       struct virtq_result *result)
+{
+	unsigned int interval = options->interval_ms ? options->interval_ms : DEFAULT_INTERVAL_MS;
+	bool is_snapshot = target_get_info(session->target)->is_snapshot;
+	struct analysis *analysis = &result->analysis;
+	bool has_second;
+
+	if (options->wait)
+		analysis->target.live = true;
+	has_second = !options->once && (is_snapshot ? fact_number(session->target, "samples") == 2 :
+						      analysis->target.live);
+	target_select_sample(session->target, is_snapshot && has_second);
+	TRY(take_sample(session, options, is_snapshot && !has_second &&
+				fact_number(session->target, "samples") == 2, &analysis->sample));
+	TRY(diagnose(NULL, &analysis->sample, &analysis->diagnosis));
+	analysis->samples = 1;
+	result->sample_ns[0] = analysis->sample.time_ns;
+	TRY(list_torn(&analysis->sample, &result->torn[0]));
+	if (!has_second || !diagnosis_is_suspicious(&analysis->sample, &analysis->diagnosis))
+		return NULL;
+
+	struct sample before = analysis->sample;
+	analysis->sample = (struct sample){ 0 };
+	diagnosis_deinit(&analysis->diagnosis);
+	analysis->samples = 2;
+	analysis->interval_ms = is_snapshot ?
+		(unsigned int)fact_number(session->target, "interval-ms") : interval;
+	struct virtq_error *error = take_second_sample(session, options, result);
+	result->sample_ns[1] = analysis->sample.time_ns;
+	if (!error)
+		error = list_torn(&analysis->sample, &result->torn[1]);
+	if (!error)
+		error = diagnose(&before, &analysis->sample, &analysis->diagnosis);
+	sample_deinit(&before);
+	return error;
+}
+
+/** The same, and what is read is recorded if that was asked for. */
+static struct virtq_error *sample_and_record(struct virtq_session *session,
+					     const struct virtq_analysis_options *options,
+					     struct virtq_result *result)
+{
+	uint8_t id[64];
+
+	if (!options->record)
+		return sample_and_diagnose(session, options, result);
+	result->recorder = calloc(1, sizeof(*result->recorder));
+	if (!result->recorder)
+		return &virtq_error_no_memory;
+	target_set_observer(session->target, recorder_observe, result->recorder);
+	target_set_process_observer(session->target, &recorder_process_observer, result->recorder);
+	/* whoever opens the snapshot looks for it before anything else */
+	target_get_build_id(session->target, id, sizeof(id));
+	struct virtq_error *error = sample_and_diagnose(session, options, result);
+	target_set_observer(session->target, NULL, NULL);
+	target_set_process_observer(session->target, NULL, NULL);
+	if (!error)
+		error = take_pointer(result->recorder->error);
+	if (!error)
+		error = context_collect(session->target, &result->analysis);
+	return error;
+}
+
+static struct virtq_error *add_incomplete(struct analysis *analysis, const char *device,
+					  const char *reason)
+{
+	char **reasons = reallocarray(analysis->incomplete, analysis->incomplete_num + 1,
+				      sizeof(*reasons));
+	char *text;
+
+	if (!reasons)
+		return &virtq_error_no_memory;
+	analysis->incomplete = reasons;
+	if (asprintf(&text, "%s%s%s", device ? device : "", device ? ": " : "", reason) < 0)
+		return &virtq_error_no_memory;
+	reasons[analysis->incomplete_num++] = text;
+	return NULL;
+}
+
+static bool device_is_selected(const struct device *device)
+{
+	bool selected = !device->queue_num;
+
+	for (size_t i = 0; i < device->queue_num; i++)
+		selected |= device->queues[i].selected;
+	return selected;
+}
+
+/** Selected queues that could not be judged. */
+static size_t count_unknown(const struct analysis *analysis)
+{
+	size_t num = 0;
+
+	for (size_t i = 0; i < analysis->diagnosis.device_num; i++) {
+		const struct device_diagnosis *device = &analysis->diagnosis.devices[i];
+
+		for (size_t j = 0; j < device->queue_num; j++)
+			num += analysis->sample.devices[i].queues[j].selected &&
+			       device->queues[j].finding_num &&
+			       device->queues[j].findings[0].severity == SEVERITY_UNKNOWN;
+	}
+	return num;
+}
+
+/** Why the answer is incomplete: what could not be read, and how many queues not judged. */
+static struct virtq_error *collect_incomplete(struct analysis *analysis)
+{
+	const struct sample *sample = &analysis->sample;
+	size_t unknown = count_unknown(analysis);
+	char text[64];
+
+	snprintf(text, sizeof(text), "%zu queue%s could not be judged", unknown,
+		 unknown == 1 ? "" : "s");
+	if (unknown)
+		TRY(add_incomplete(analysis, NULL, text));
+
+	for (size_t i = 0; i < sample->problem_num; i++)
+		TRY(add_incomplete(analysis, NULL, sample->problems[i]));
+	for (size_t i = 0; i < sample->device_num; i++) {
+		const struct device *device = &sample->devices[i];
+
+		if (device->problem && device_is_selected(device))
+			TRY(add_incomplete(analysis, device->id ? device->id : device->path,
+					   device->problem));
+	}
+	return NULL;
+}
+
+struct virtq_error *virtq_analyze(struct virtq_session *session,
+				  const struct virtq_analysis_options *options,
+				  struct virtq_result **result_ret)
+{
+	static const struct virtq_analysis_options defaults;
+	struct virtq_result *result = calloc(1, sizeof(*result));
+
+	if (!result)
+		return &virtq_error_no_memory;
+	result->session = session;
+	struct virtq_error *error = describe(session, &result->analysis);
+	if (!error)
+		error = sample_and_record(session, options ? options : &defaults, result);
+	if (!error)
+		error = collect_incomplete(&result->analysis);
+	if (error) {
+		virtq_result_destroy(result);
+		return error;
+	}
+	*result_ret = result;
+	return NULL;
+}
+
+void virtq_result_destroy(struct virtq_result *result)
+{
+	if (!result)
+		return;
+	analysis_deinit(&result->analysis);
+	if (result->recorder)
+		recorder_deinit(result->recorder);
+	free(result->recorder);
+	free(result->torn[0]);
+	free(result->torn[1]);
+	if (result->privacy)
+		privacy_deinit(result->privacy);
+	free(result->privacy);
+	free(result);
+}
+
+int virtq_result_status(const struct virtq_result *result)
+{
+	return analysis_status(&result->analysis);
+}
