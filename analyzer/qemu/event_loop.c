@@ -236,6 +236,13 @@ static struct virtq_error *walk_handlers(struct listeners *listeners, uint64_t f
 	return NULL;
 }
 
+static int compare_pointers(const void *left, const void *right)
+{
+	const uintptr_t a = *(const uintptr_t *)left, b = *(const uintptr_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
 static struct virtq_error *read_context(struct listeners *listeners, struct context *context)
 {
 	const struct qemu *qemu = listeners->qemu;
@@ -252,15 +259,15 @@ static struct virtq_error *read_context(struct listeners *listeners, struct cont
 		return error_new(VIRTQ_ERROR_NOT_FOUND, "handlers of an AioContext are not known");
 	TRY(walk_handlers(listeners, image_get_link(&image, QEMU_AioContext_aio_handlers), &heard,
 			  &num));
+	if (num)
+		qsort(heard, num, sizeof(*heard), compare_pointers);
 	for (size_t i = 0; i < num; i++) {
-		struct queue *queue = heard[i];
-
 		/* two handlers of one loop, by notifier and by number, are one listener */
-		if (queue->listeners.value && queue->listener.value == context->address)
+		if (i && heard[i] == heard[i - 1])
 			continue;
-		if (!queue->listeners.value)
-			queue->listener = fact_of(context->address);
-		queue->listeners.value++;
+		if (!heard[i]->listeners.value)
+			heard[i]->listener = fact_of(context->address);
+		heard[i]->listeners.value++;
 	}
 	return NULL;
 }

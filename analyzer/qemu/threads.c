@@ -57,7 +57,8 @@ static enum thread_activity activity_of(const struct target_thread *thread)
 	default:
 		return THREAD_UNKNOWN;
 	}
-	if (!*thread->syscall)
+	/* after a debugger's visit a call with a timeout goes on under that name: no matter which it was */
+	if (!*thread->syscall || strcmp(thread->syscall, "restart_syscall") == 0)
 		return THREAD_UNKNOWN;
 	if (is_one_of(thread->syscall, polling))
 		return THREAD_POLLING;
