@@ -447,15 +447,11 @@ static struct virtq_error *name_disk(struct backend *backend, const char *id)
 }
 
 static struct virtq_error *read_block_disk(struct sampler *sampler, const struct device *device,
-					   struct backend *backend)
+					   uint64_t blk, struct backend *backend)
 {
 	const struct qemu *qemu = sampler->qemu;
 	size_t num;
-	uint64_t blk;
 
-	TRY(target_read_pointer(qemu->target,
-				qemu_member_address(qemu, device->address, QEMU_VirtIOBlock_blk),
-				&blk, "VirtIOBlock.blk"));
 	TRY(read_blk(sampler, blk, device->address, backend));
 	if (!qemu_has(qemu, QEMU_VirtIOBlock_rq) || !qemu_has(qemu, QEMU_VirtIOBlockReq_next))
 		return NULL;
@@ -468,12 +464,20 @@ static struct virtq_error *read_block_disk(struct sampler *sampler, const struct
 
 static struct virtq_error *read_block(struct sampler *sampler, struct device *device)
 {
-	if (!qemu_has(sampler->qemu, QEMU_VirtIOBlock_blk))
+	const struct qemu *qemu = sampler->qemu;
+	uint64_t blk;
+
+	if (!qemu_has(qemu, QEMU_VirtIOBlock_blk))
 		return NULL;
+	struct virtq_error *error = target_read_pointer(
+		qemu->target, qemu_member_address(qemu, device->address, QEMU_VirtIOBlock_blk),
+		&blk, "VirtIOBlock.blk");
+	if (error || !blk)
+		return note_problem(&device->problem, error);
 	struct backend *backend = add_disk(device, 0);
 	if (!backend)
 		return &virtq_error_no_memory;
-	TRY(note_problem(&backend->problem, read_block_disk(sampler, device, backend)));
+	TRY(note_problem(&backend->problem, read_block_disk(sampler, device, blk, backend)));
 	return name_disk(backend, device->id);
 }
 
