@@ -7,9 +7,11 @@
 #include "base/checked.h"
 #include "qemu/device.h"
 #include "qemu/discover.h"
+#include "qemu/disk.h"
 #include "qemu/event_loop.h"
 #include "qemu/notifier.h"
 #include "qemu/queue.h"
+#include "qemu/requests.h"
 #include "qemu/sample.h"
 #include "qemu/sampler.h"
 #include "qemu/threads.h"
@@ -111,6 +113,10 @@ struct virtq_error *qemu_sample(const struct qemu *qemu, struct sample *sample_r
 		error = device_read(&sampler, addresses[i], device);
 		if (!error)
 			error = queues_read(&sampler, device);
+		if (!error)
+			error = disks_read(&sampler, device);
+		if (!error)
+			error = requests_read(&sampler, device);
 	}
 	if (!error)
 		error = notifiers_read(&sampler);
