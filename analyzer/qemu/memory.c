@@ -25,7 +25,12 @@ uint64_t member_get(const struct qemu *qemu, const uint8_t *bytes, enum qemu_que
 {
 	const struct layout_item *item = qemu_item(qemu, member);
 
-	return item->present ? bytes_get(bytes + item->offset, item->size, qemu->layout->order) : 0;
+	if (!item->present)
+		return 0;
+	uint64_t value = bytes_get(bytes + item->offset, item->size, qemu->layout->order);
+	if (item->bits && item->bits < 64)
+		value = value >> item->shift & ((UINT64_C(1) << item->bits) - 1);
+	return value;
 }
 
 struct fact member_get_fact(const struct qemu *qemu, const uint8_t *bytes, enum qemu_query member)

@@ -92,7 +92,7 @@ struct virtq_error *qemu_schema_check(const struct layout *layout)
 		const struct layout_query *query = &queries[i];
 		const struct layout_item *item = &layout->items[i];
 
-		if (query->kind != LAYOUT_MEMBER || !item->present)
+		if ((query->kind != LAYOUT_MEMBER && query->kind != LAYOUT_BITS) || !item->present)
 			continue;
 		const struct layout_item *owner = &layout->items[owners[i]];
 		if (!owner->present || !range_inside(item->offset, item->size, 0, owner->size))
