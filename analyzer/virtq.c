@@ -506,10 +506,12 @@ static struct virtq_error *sample_and_record(struct virtq_session *session,
 	if (!result->recorder)
 		return &virtq_error_no_memory;
 	target_set_observer(session->target, recorder_observe, result->recorder);
+	target_set_process_observer(session->target, &recorder_process_observer, result->recorder);
 	/* whoever opens the snapshot looks for it before anything else */
 	target_get_build_id(session->target, id, sizeof(id));
 	struct virtq_error *error = sample_and_diagnose(session, options, result);
 	target_set_observer(session->target, NULL, NULL);
+	target_set_process_observer(session->target, NULL, NULL);
 	if (!error)
 		error = take_pointer(result->recorder->error);
 	if (!error)

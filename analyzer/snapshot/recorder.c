@@ -8,10 +8,19 @@
 
 enum { SAMPLE_FIRST = 1 << 0, SAMPLE_LAST = 1 << 1 };
 
+static void kernel_deinit(struct recorder_kernel *kernel)
+{
+	free(kernel->eventfds);
+	free(kernel->threads);
+	*kernel = (struct recorder_kernel){ 0 };
+}
+
 void recorder_deinit(struct recorder *recorder)
 {
 	pages_deinit(&recorder->first);
 	pages_deinit(&recorder->last);
+	kernel_deinit(&recorder->kernel[0]);
+	kernel_deinit(&recorder->kernel[1]);
 	for (size_t i = 0; i < recorder->failures_num; i++)
 		free(recorder->failures[i].message);
 	free(recorder->failures);
@@ -24,6 +33,9 @@ void recorder_next_sample(struct recorder *recorder)
 	pages_deinit(&recorder->first);
 	recorder->first = recorder->last;
 	recorder->last = (struct pages){ 0 };
+	kernel_deinit(&recorder->kernel[0]);
+	recorder->kernel[0] = recorder->kernel[1];
+	recorder->kernel[1] = (struct recorder_kernel){ 0 };
 	for (size_t i = 0; i < recorder->failures_num; i++)
 		recorder->failures[i].samples = SAMPLE_FIRST;
 }
@@ -74,3 +86,42 @@ void recorder_observe(void *argument, uint64_t address, const void *bytes, size_
 	recorder->error = bytes ? pages_put(&recorder->last, address, bytes, length) :
 				  add_failure(recorder, address, length, error);
 }
+
+static void observe_eventfd(void *argument, int fd, uint64_t count, const struct virtq_error *error)
+{
+	struct recorder *recorder = argument;
+	struct recorder_kernel *kernel = &recorder->kernel[1];
+
+	if (recorder->error)
+		return;
+	if (!array_grow(&kernel->eventfds, kernel->eventfds_num, &kernel->eventfds_capacity,
+			sizeof(*kernel->eventfds))) {
+		recorder->error = &virtq_error_no_memory;
+		return;
+	}
+	kernel->eventfds[kernel->eventfds_num++] =
+		(struct recorder_eventfd){ .fd = fd, .known = !error, .count = count };
+}
+
+static void observe_activities(void *argument, const struct target_thread *threads, size_t num)
+{
+	struct recorder *recorder = argument;
+	struct recorder_kernel *kernel = &recorder->kernel[1];
+
+	free(kernel->threads);
+	kernel->threads_num = 0;
+	kernel->threads = array_new(num, sizeof(*threads));
+	if (!kernel->threads) {
+		if (!recorder->error)
+			recorder->error = &virtq_error_no_memory;
+		return;
+	}
+	if (num)
+		memcpy(kernel->threads, threads, num * sizeof(*threads));
+	kernel->threads_num = num;
+}
+
+const struct target_process_observer recorder_process_observer = {
+	.eventfd = observe_eventfd,
+	.activities = observe_activities,
+};

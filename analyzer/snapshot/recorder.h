@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What is read of a target while samples are taken: its bytes, and what could
- * not be read and why. A target_observer; knows neither QEMU nor files.
+ * not be read and why; and what the kernel said of the process. Knows neither
+ * QEMU nor files.
  */
 #ifndef VIRTQ_SNAPSHOT_RECORDER_H
 #define VIRTQ_SNAPSHOT_RECORDER_H
@@ -18,9 +19,22 @@ struct recorder_failure {
 	char *message; /**< Owned. */
 };
 
+/** What the kernel said of the process during one sample. */
+struct recorder_kernel {
+	struct recorder_eventfd {
+		int fd;
+		bool known;
+		uint64_t count;
+	} *eventfds;
+	size_t eventfds_num, eventfds_capacity;
+	struct target_thread *threads;
+	size_t threads_num;
+};
+
 struct recorder {
 	struct pages first; /**< The first of two samples; empty with one. */
 	struct pages last; /**< The last or only sample. */
+	struct recorder_kernel kernel[2]; /**< Of the first of two samples; of the last or only one. */
 	struct recorder_failure *failures;
 	size_t failures_num, failures_capacity;
 	struct virtq_error *error; /**< Sticky; owned: memory ran out, or the target exited. */
@@ -31,6 +45,9 @@ void recorder_deinit(struct recorder *recorder);
 
 /** A second sample begins: what was recorded is the first. */
 void recorder_next_sample(struct recorder *recorder);
+
+/** Its functions' @argument is the recorder. */
+extern const struct target_process_observer recorder_process_observer;
 
 /** A target_observer; @argument is the recorder. */
 void recorder_observe(void *argument, uint64_t address, const void *bytes, size_t length,

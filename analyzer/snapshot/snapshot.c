@@ -119,6 +119,36 @@ static void add_threads(const struct target_thread *threads, size_t num, struct 
 	}
 }
 
+static struct virtq_error *add_kernel(const struct snapshot *snapshot, struct buffer *buffer)
+{
+	for (int sample = 0; sample < 2; sample++) {
+		const struct recorder_kernel *kernel = &snapshot->recorder->kernel[sample];
+
+		for (size_t i = 0; i < kernel->eventfds_num; i++) {
+			buffer_printf(buffer, "%d eventfd %d ", sample + 1, kernel->eventfds[i].fd);
+			if (kernel->eventfds[i].known)
+				buffer_printf(buffer, "%" PRIu64 "\n", kernel->eventfds[i].count);
+			else
+				buffer_add(buffer, "-\n");
+		}
+		for (size_t i = 0; i < kernel->threads_num; i++) {
+			struct target_thread *thread = &kernel->threads[i];
+
+			TRY(privacy_apply_name(snapshot->privacy, thread->name,
+					       sizeof(thread->name)));
+			buffer_printf(buffer, "%d thread %d %c %s ", sample + 1, (int)thread->tid,
+				      thread->state ? thread->state : '-',
+				      *thread->syscall ? thread->syscall : "-");
+			if (thread->futex)
+				buffer_printf(buffer, "0x%" PRIx64, thread->futex);
+			else
+				buffer_add(buffer, "-");
+			buffer_printf(buffer, " %s\n", thread->name);
+		}
+	}
+	return NULL;
+}
+
 static void add_backtraces(const struct analysis_context *context, struct buffer *buffer)
 {
 	for (size_t i = 0; i < context->thread_num; i++)
@@ -255,7 +285,7 @@ struct virtq_error *snapshot_write(const struct snapshot *snapshot, struct buffe
 	__attribute__((cleanup(pages_deinit))) struct pages memory = { 0 };
 	_cleanup_buffer_ struct buffer facts = { 0 }, first = { 0 };
 	_cleanup_buffer_ struct buffer failures = { 0 }, thread_lines = { 0 }, auxv = { 0 };
-	_cleanup_buffer_ struct buffer backtraces = { 0 };
+	_cleanup_buffer_ struct buffer backtraces = { 0 }, kernel = { 0 };
 	_cleanup_free_ struct target_thread *threads = NULL;
 	size_t threads_num = 0;
 
@@ -273,10 +303,10 @@ struct virtq_error *snapshot_write(const struct snapshot *snapshot, struct buffe
 	add_failures(snapshot, info->order, &failures);
 	add_threads(threads, threads_num, &thread_lines);
 	add_backtraces(&snapshot->analysis->context, &backtraces);
+	TRY(add_kernel(snapshot, &kernel));
 	add_auxv(snapshot, info->order, info->pointer_size, &auxv);
 	if (facts.failed || first.failed || failures.failed || thread_lines.failed || auxv.failed ||
-	    backtraces.failed ||
-	    snapshot->privacy->failed)
+	    backtraces.failed || kernel.failed || snapshot->privacy->failed)
 		return &virtq_error_no_memory;
 
 	const struct core_writer_note notes[] = {
@@ -290,6 +320,7 @@ struct virtq_error *snapshot_write(const struct snapshot *snapshot, struct buffe
 		  strlen(snapshot->layout) },
 		{ RECORDING_NOTE_NAME, RECORDING_BACKTRACES, buffer_text(&backtraces),
 		  backtraces.length },
+		{ RECORDING_NOTE_NAME, RECORDING_KERNEL, buffer_text(&kernel), kernel.length },
 	};
 	const struct core_writer writer = {
 		.machine = info->machine ? info->machine : snapshot->machine,

@@ -18,7 +18,6 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +27,7 @@
 #include "target/elf_reader.h"
 #include "target/notes.h"
 #include "target/prstatus.h"
+#include "target/syscall.h"
 #include "target/target_internal.h"
 #include "target/text.h"
 
@@ -356,54 +356,10 @@ static struct virtq_error *read_command(struct process_target *process)
 	return NULL;
 }
 
-/** System calls that QEMU's threads wait in. */
-static const char *syscall_name(long number)
-{
-	static const struct {
-		long number;
-		const char *name;
-	} names[] = {
-		{ SYS_read, "read" },
-		{ SYS_write, "write" },
-		{ SYS_ioctl, "ioctl" },
-		{ SYS_futex, "futex" },
-		{ SYS_ppoll, "ppoll" },
-#ifdef SYS_poll
-		{ SYS_poll, "poll" },
-#endif
-#ifdef SYS_epoll_wait
-		{ SYS_epoll_wait, "epoll_wait" },
-#endif
-#ifdef SYS_pause
-		{ SYS_pause, "pause" },
-#endif
-		{ SYS_epoll_pwait, "epoll_pwait" },
-		{ SYS_pread64, "pread64" },
-		{ SYS_pwrite64, "pwrite64" },
-		{ SYS_preadv, "preadv" },
-		{ SYS_pwritev, "pwritev" },
-		{ SYS_fsync, "fsync" },
-		{ SYS_fdatasync, "fdatasync" },
-		{ SYS_fallocate, "fallocate" },
-		{ SYS_recvmsg, "recvmsg" },
-		{ SYS_sendmsg, "sendmsg" },
-		{ SYS_io_getevents, "io_getevents" },
-		{ SYS_io_submit, "io_submit" },
-		{ SYS_io_uring_enter, "io_uring_enter" },
-		{ SYS_nanosleep, "nanosleep" },
-		{ SYS_clock_nanosleep, "clock_nanosleep" },
-		{ SYS_rt_sigtimedwait, "rt_sigtimedwait" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].number == number)
-			return names[i].name;
-	return NULL;
-}
-
 /**
  * Where a thread waits in the kernel: "running", "-1 SP PC" outside of a system
- * call, or "NUMBER six arguments SP PC". The arguments are nobody's business.
+ * call, or "NUMBER six arguments SP PC". The arguments are nobody's business but
+ * for the address of a mutex.
  */
 static void read_syscall(const struct process_target *process, const char *tid,
 			 struct target_thread *thread)
@@ -431,11 +387,9 @@ static void read_syscall(const struct process_target *process, const char *tid,
 	}
 	if (number < 0)
 		return;
-	const char *name = syscall_name(number);
-	if (name)
-		snprintf(thread->syscall, sizeof(thread->syscall), "%s", name);
-	else
-		snprintf(thread->syscall, sizeof(thread->syscall), "%ld", number);
+	uint64_t arguments[2] = { 0 };
+	if (sscanf(text, "%*d %" SCNx64 " %" SCNx64, &arguments[0], &arguments[1]) == 2)
+		syscall_describe(process->base.info.machine, (uint64_t)number, arguments, thread);
 }
 
 static struct virtq_error *read_thread(const struct process_target *process, const char *tid,
@@ -495,6 +449,31 @@ static struct virtq_error *process_get_threads(struct target *base,
 		return error_exited(base->info.pid);
 	*threads_ret = take_pointer(threads);
 	*num_ret = num;
+	return NULL;
+}
+
+/** "eventfd-count: %16llx" among the lines of fdinfo. */
+static struct virtq_error *process_get_eventfd_count(struct target *base, int fd,
+						     uint64_t *count_ret)
+{
+	static const char key[] = "eventfd-count:";
+	const struct process_target *process = (struct process_target *)base;
+	char path[32], text[512];
+
+	snprintf(path, sizeof(path), "fdinfo/%d", fd);
+	_cleanup_close_ int info = openat(process->directory, path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
+	if (length < 0) {
+		int os_errno = errno;
+
+		return has_exited(process) ? error_exited(base->info.pid) :
+					     error_os(os_errno, "/proc: %s", path);
+	}
+	text[length] = 0;
+	const char *line = strstr(text, key);
+	if (!line || sscanf(line + strlen(key), "%" SCNx64, count_ret) != 1)
+		return error_new(VIRTQ_ERROR_BAD_DATA, "file descriptor %d of process %d is no eventfd",
+				 fd, (int)base->info.pid);
 	return NULL;
 }
 
@@ -659,6 +638,7 @@ static void process_close(struct target *base)
 static const struct target_ops process_ops = {
 	.read_many = process_read_many,
 	.get_threads = process_get_threads,
+	.get_eventfd_count = process_get_eventfd_count,
 	.close = process_close,
 };
 

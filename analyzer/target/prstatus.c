@@ -10,11 +10,11 @@
 const struct prstatus_layout *prstatus_layout(uint16_t machine, uint8_t pointer_size)
 {
 	static const struct prstatus_layout layouts[] = {
-		{ EM_X86_64, 336, REGISTER(16), REGISTER(19), 512 },
-		{ EM_AARCH64, 392, REGISTER(32), REGISTER(31), 528 },
-		{ EM_S390, 336, REGISTER(1), REGISTER(17), 136 },
-		{ EM_PPC64, 504, REGISTER(32), REGISTER(1), 264 },
-		{ EM_RISCV, 376, REGISTER(0), REGISTER(2), 264 },
+		{ EM_X86_64, 336, REGISTER(16), REGISTER(19), 512, REGISTER(15) },
+		{ EM_AARCH64, 392, REGISTER(32), REGISTER(31), 528, 0 },
+		{ EM_S390, 336, REGISTER(1), REGISTER(17), 136, 0 },
+		{ EM_PPC64, 504, REGISTER(32), REGISTER(1), 264, 0 },
+		{ EM_RISCV, 376, REGISTER(0), REGISTER(2), 264, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(layouts) && pointer_size == 8; i++)

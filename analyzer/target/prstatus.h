@@ -12,6 +12,7 @@ struct prstatus_layout {
 	uint16_t size; /**< Of the whole, in bytes. */
 	uint16_t pc, sp; /**< Offsets, in bytes. */
 	uint16_t fpregset_size; /**< Of NT_FPREGSET, in bytes. */
+	uint16_t orig_rax; /**< Offset, in bytes; 0: no such register. */
 };
 
 /** The DWARF number of the stack pointer; -1 for a machine that is not known. */

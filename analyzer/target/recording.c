@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,19 @@ struct failure {
 	const char *message; /**< In the note. */
 };
 
+/** A line of the kernel's note. */
+struct eventfd {
+	int fd;
+	uint32_t sample;
+	bool known;
+	uint64_t count;
+};
+
+struct activity {
+	uint32_t sample;
+	struct target_thread thread;
+};
+
 struct recording {
 	uint8_t *notes[RECORDING_NOTES]; /**< Copies; a NUL is behind each. */
 	size_t lengths[RECORDING_NOTES];
@@ -30,6 +44,10 @@ struct recording {
 	size_t stretches_num;
 	struct failure *failures;
 	size_t failures_num;
+	struct eventfd *eventfds; /**< By fd. */
+	size_t eventfds_num;
+	struct activity *activities; /**< In the order of the note. */
+	size_t activities_num;
 	uint32_t sample; /**< As in struct failure: the bit of the one that is shown. */
 };
 
@@ -121,6 +139,120 @@ static struct virtq_error *read_failures(struct recording *recording, enum byte_
 	return NULL;
 }
 
+static int compare_eventfds(const void *left, const void *right)
+{
+	const struct eventfd *a = left, *b = right;
+
+	return a->fd < b->fd ? -1 : a->fd > b->fd;
+}
+
+static struct virtq_error *read_eventfd(struct recording *recording, const char *line,
+					uint32_t sample, size_t *capacity)
+{
+	struct eventfd eventfd = { .sample = sample };
+	char count[32], *end;
+
+	if (sscanf(line, "%d %31s", &eventfd.fd, count) != 2)
+		return NULL;
+	eventfd.count = strtoull(count, &end, 10);
+	eventfd.known = isdigit((unsigned char)*count) && !*end;
+	if (!array_grow(&recording->eventfds, recording->eventfds_num, capacity, sizeof(eventfd)))
+		return &virtq_error_no_memory;
+	recording->eventfds[recording->eventfds_num++] = eventfd;
+	return NULL;
+}
+
+static struct virtq_error *read_activity(struct recording *recording, const char *line,
+					 uint32_t sample, size_t *capacity)
+{
+	struct activity activity = { .sample = sample };
+	struct target_thread *thread = &activity.thread;
+	char futex[32];
+	int tid, used = 0;
+
+	if (sscanf(line, "%d %c %31s %31s %n", &tid, &thread->state, thread->syscall, futex,
+		   &used) != 4 || !used || recording->activities_num == 2 * TARGET_THREADS_LIMIT)
+		return NULL;
+	thread->tid = tid;
+	thread->state = thread->state == '-' ? 0 : thread->state;
+	if (strcmp(thread->syscall, "-") == 0)
+		*thread->syscall = 0;
+	thread->futex = strtoull(futex, NULL, 16);
+	snprintf(thread->name, sizeof(thread->name), "%.31s", line + used);
+	if (!array_grow(&recording->activities, recording->activities_num, capacity,
+			sizeof(activity)))
+		return &virtq_error_no_memory;
+	recording->activities[recording->activities_num++] = activity;
+	return NULL;
+}
+
+/** The lines of the kernel's note; those that nobody can understand are passed over. */
+static struct virtq_error *read_kernel(struct recording *recording)
+{
+	const char *line = (const char *)recording->notes[RECORDING_KERNEL];
+	size_t eventfds_capacity = 0, activities_capacity = 0, length;
+
+	for (; *line; line += length + (line[length] == '\n')) {
+		uint32_t sample = *line == '1' ? SAMPLE_FIRST : SAMPLE_LAST;
+		char copy[160];
+
+		length = strcspn(line, "\n");
+		snprintf(copy, sizeof(copy), "%.*s", (int)(length < 159 ? length : 159), line);
+		text_make_printable(copy);
+		if (strncmp(copy + 1, " eventfd ", 9) == 0)
+			TRY(read_eventfd(recording, copy + 10, sample, &eventfds_capacity));
+		else if (strncmp(copy + 1, " thread ", 8) == 0)
+			TRY(read_activity(recording, copy + 9, sample, &activities_capacity));
+	}
+	if (recording->eventfds_num)
+		qsort(recording->eventfds, recording->eventfds_num, sizeof(*recording->eventfds),
+		      compare_eventfds);
+	return NULL;
+}
+
+struct virtq_error *recording_activities(const struct recording *recording,
+					 struct target_thread **threads_ret, size_t *num_ret)
+{
+	struct target_thread *threads = array_new(recording->activities_num, sizeof(*threads));
+	size_t num = 0;
+
+	if (!threads)
+		return &virtq_error_no_memory;
+	for (size_t i = 0; i < recording->activities_num; i++)
+		if (recording->activities[i].sample == recording->sample)
+			threads[num++] = recording->activities[i].thread;
+	*threads_ret = threads;
+	*num_ret = num;
+	return NULL;
+}
+
+struct virtq_error *recording_eventfd_count(const struct recording *recording, int fd,
+					    uint64_t *count_ret)
+{
+	size_t low = 0, high = recording->eventfds_num;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (recording->eventfds[middle].fd < fd)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < recording->eventfds_num && recording->eventfds[low].fd == fd; low++) {
+		const struct eventfd *eventfd = &recording->eventfds[low];
+
+		if (eventfd->sample != recording->sample)
+			continue;
+		if (!eventfd->known)
+			return error_new(VIRTQ_ERROR_NOT_FOUND,
+					 "the count of eventfd %d could not be read", fd);
+		*count_ret = eventfd->count;
+		return NULL;
+	}
+	return error_new(VIRTQ_ERROR_UNSUPPORTED, "nothing was recorded of eventfd %d", fd);
+}
+
 /** Make strings of the lines "KEY VALUE": what recording_fact() looks through. */
 static void split_facts(struct recording *recording)
 {
@@ -182,6 +314,8 @@ struct virtq_error *recording_create(const struct recording_bytes notes[RECORDIN
 		error = read_stretches(recording, order);
 	if (!error)
 		error = read_failures(recording, order);
+	if (!error)
+		error = read_kernel(recording);
 	if (error) {
 		recording_destroy(recording);
 		return error;
@@ -198,6 +332,8 @@ void recording_destroy(struct recording *recording)
 		free(recording->notes[i]);
 	free(recording->stretches);
 	free(recording->failures);
+	free(recording->eventfds);
+	free(recording->activities);
 	free(recording);
 }
 

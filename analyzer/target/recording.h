@@ -30,6 +30,11 @@ enum recording_note {
 	RECORDING_LAYOUT,
 	/** Lines of "TID FUNCTION", of each thread the innermost first. */
 	RECORDING_BACKTRACES,
+	/**
+	 * What the kernel said at each sample, in lines that begin with the sample (1 first, 2 last):
+	 * "1 eventfd FD COUNT" and "1 thread TID STATE SYSCALL FUTEX NAME", "-" for what is unknown.
+	 */
+	RECORDING_KERNEL,
 	RECORDING_NOTES,
 };
 
@@ -68,6 +73,15 @@ void recording_patch(const struct recording *recording, uint64_t address, uint8_
 /** Complete what is known of the threads. */
 void recording_complete_threads(const struct recording *recording, struct target_thread *threads,
 				size_t num);
+
+/** What the threads did in the sample that is selected; none if it is not said. The caller frees the array. */
+MUST_CHECK struct virtq_error *recording_activities(const struct recording *recording,
+						    struct target_thread **threads_ret,
+						    size_t *num_ret);
+
+/** @return UNSUPPORTED if it is not said of this file descriptor; else why it is not known. */
+MUST_CHECK struct virtq_error *recording_eventfd_count(const struct recording *recording, int fd,
+						       uint64_t *count_ret);
 
 /** A note that is text, behind which is a NUL; NULL if there is none. */
 const char *recording_text(const struct recording *recording, enum recording_note note,

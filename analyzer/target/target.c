@@ -134,9 +134,51 @@ struct virtq_error *target_get_threads(struct target *target, struct target_thre
 	return NULL;
 }
 
+struct virtq_error *target_get_activities(struct target *target,
+					  struct target_thread **threads_ret, size_t *num_ret)
+{
+	if (target->recording) {
+		TRY(recording_activities(target->recording, threads_ret, num_ret));
+	} else {
+		TRY(target_get_threads(target, threads_ret, num_ret));
+		for (size_t i = 0; target->info.kind == TARGET_CORE && i < *num_ret; i++)
+			(*threads_ret)[i].state = (*threads_ret)[i].in_user_mode ? 'R' : 0;
+	}
+	if (target->process_observer)
+		target->process_observer->activities(target->process_observer_argument,
+						     *threads_ret, *num_ret);
+	return NULL;
+}
+
+struct virtq_error *target_get_eventfd_count(struct target *target, int fd, uint64_t *count_ret)
+{
+	struct virtq_error *error;
+	uint64_t count = 0;
+
+	if (target->recording)
+		error = recording_eventfd_count(target->recording, fd, &count);
+	else if (target->ops->get_eventfd_count)
+		error = target->ops->get_eventfd_count(target, fd, &count);
+	else
+		error = error_new(VIRTQ_ERROR_UNSUPPORTED, "no live process, no counts of eventfds");
+	if (target->process_observer && !(error && error->code == VIRTQ_ERROR_UNSUPPORTED))
+		target->process_observer->eventfd(target->process_observer_argument, fd, count,
+						  error);
+	if (!error)
+		*count_ret = count;
+	return error;
+}
+
 const struct target_statistics *target_get_statistics(const struct target *target)
 {
 	return &target->statistics;
+}
+
+void target_set_process_observer(struct target *target,
+				 const struct target_process_observer *observer, void *argument)
+{
+	target->process_observer = observer;
+	target->process_observer_argument = argument;
 }
 
 void target_set_observer(struct target *target, target_observer observer, void *argument)

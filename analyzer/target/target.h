@@ -35,7 +35,10 @@ struct target_thread {
 	uint64_t pc, sp; /**< Host-virtual. */
 	uint64_t registers[TARGET_REGISTERS]; /**< By DWARF number; of a process the stack pointer only. */
 	uint64_t registers_known; /**< Bit by bit, which of them are. */
-	char syscall[32]; /**< Process: the system call it waits in, by name or number; "" if none or unknown. */
+	char syscall[32]; /**< The system call it waits in, by name or number; "" if none or unknown. */
+	/** The int that it waits for as glibc's mutexes do (FUTEX_WAIT, private), host-virtual; 0: none. */
+	uint64_t futex;
+	bool in_user_mode; /**< Core: it was running code of the program, by its registers. */
 };
 
 /** Facts about a target that do not change while it is open. */
@@ -153,6 +156,23 @@ MUST_CHECK struct virtq_error *target_get_threads(struct target *target,
 						  size_t *num_ret);
 
 /**
+ * The same at the instant of a sample: what each thread did then. Of a snapshot
+ * this is what they did in the sample that is selected, none if it does not say;
+ * of a core the state is 'R' for a thread in user mode, else unknown: what its
+ * writer saw of it is the writer's own doing.
+ */
+MUST_CHECK struct virtq_error *target_get_activities(struct target *target,
+						     struct target_thread **threads_ret,
+						     size_t *num_ret);
+
+/**
+ * Count of the eventfd @fd of the process: what was signalled and nobody has read.
+ * @return UNSUPPORTED if the target cannot know (a core); else why it is not known.
+ */
+MUST_CHECK struct virtq_error *target_get_eventfd_count(struct target *target, int fd,
+							uint64_t *count_ret);
+
+/**
  * Read exactly @length bytes.
  * @param what names the thing for messages, as "VirtQueue 3 of disk0".
  * @return UNMAPPED, NOT_SAVED, TRUNCATED with the first address that could not
@@ -213,6 +233,16 @@ typedef void (*target_observer)(void *argument, uint64_t address, const void *by
 				const struct virtq_error *error);
 /** @param observer NULL: nobody is told any more. */
 void target_set_observer(struct target *target, target_observer observer, void *argument);
+
+/** Told what the kernel said of the process, and not its memory. */
+struct target_process_observer {
+	/** @param error why the count is not known, or NULL. */
+	void (*eventfd)(void *argument, int fd, uint64_t count, const struct virtq_error *error);
+	void (*activities)(void *argument, const struct target_thread *threads, size_t num);
+};
+/** @param observer NULL: nobody is told any more; else borrowed. */
+void target_set_process_observer(struct target *target,
+				 const struct target_process_observer *observer, void *argument);
 
 /*
  * A snapshot is a core that virtq wrote. It holds what was read while one or

@@ -21,6 +21,9 @@ struct target_ops {
 	/** NULL: the target has no threads to tell of. */
 	struct virtq_error *(*get_threads)(struct target *target,
 					   struct target_thread **threads_ret, size_t *num_ret);
+	/** NULL: the target cannot know. */
+	struct virtq_error *(*get_eventfd_count)(struct target *target, int fd,
+						 uint64_t *count_ret);
 	/** Start of the @index-th range of memory that the target itself holds. NULL: it does not know. */
 	bool (*range_start)(struct target *target, size_t index, uint64_t *start_ret);
 	/** How many bytes the target itself holds from @address on. NULL: it does not know. */
@@ -37,6 +40,8 @@ struct target {
 	struct target_statistics statistics;
 	target_observer observer;
 	void *observer_argument;
+	const struct target_process_observer *process_observer;
+	void *process_observer_argument;
 
 	/* Everything below is owned, and released by target_close(). */
 	struct target_mapping *mappings;
