@@ -411,6 +411,33 @@ static struct virtq_error *describe(const struct virtq_session *session, struct 
 	return NULL;
 }
 
+/** How long the process has been running, with some seconds to spare; 0 if not known. */
+static uint64_t uptime_ns(const struct target_info *info)
+{
+	time_t now = time(NULL);
+
+	if (!info->started || now < 0 || (uint64_t)now < info->started)
+		return 0;
+	return ((uint64_t)now - info->started + 5) * 1000000000;
+}
+
+/**
+ * Requests began on the clock of QEMU's host, which is this one's only for a
+ * process here; a snapshot of one has the time at which it was taken.
+ */
+static void set_ages(const struct virtq_session *session, uint64_t recorded_ns,
+		     struct sample *sample)
+{
+	const struct target_info *info = target_get_info(session->target);
+	uint64_t now = 0;
+
+	if (info->kind == TARGET_PROCESS)
+		now = sample->time_ns;
+	else if (info->is_snapshot && fact_is_yes(session->target, "live"))
+		now = recorded_ns;
+	qemu_set_ages(sample, now, info->kind == TARGET_PROCESS ? uptime_ns(info) : 0);
+}
+
 /** @param second It is the second of two samples. */
 static struct virtq_error *take_sample(struct virtq_session *session,
 				       const struct virtq_analysis_options *options, bool second,
@@ -422,6 +449,7 @@ static struct virtq_error *take_sample(struct virtq_session *session,
 	TRY(qemu_sample(&session->qemu, sample_ret));
 	if (time_ns)
 		sample_ret->time_ns = time_ns;
+	set_ages(session, time_ns, sample_ret);
 	return selection_apply(sample_ret, options->queues, options->queues_num);
 }
 

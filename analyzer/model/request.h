@@ -51,6 +51,8 @@ struct request {
 	struct fact descriptors; /**< In the chain, without the one that holds an indirect table. */
 	struct fact out_length, in_length; /**< Device-readable and device-writable bytes. */
 	struct fact indirect; /**< Guest-physical address of its indirect table; absent if it has none. */
+	uint64_t started_ns; /**< When the device took it, on CLOCK_MONOTONIC of QEMU's host; 0 if not known. */
+	unsigned int slots; /**< What it adds to inuse: packed: ring entries; split: 1, and so is 0. */
 	struct fact age_ns; /**< Since the device took it; in a core at least so long. Absent if not known. */
 	enum chain_fault fault;
 	struct request_field fields[REQUEST_FIELDS_MAX];

@@ -189,6 +189,7 @@ struct device {
 
 struct sample {
 	uint64_t time_ns; /**< CLOCK_MONOTONIC of virtq when it was taken. */
+	uint64_t newest_ns; /**< The latest moment on the clock of requests that the target's memory speaks of; 0: none. */
 	char *runstate; /**< QAPI's name, as "running"; NULL if unknown. */
 	struct device *devices;
 	size_t device_num;

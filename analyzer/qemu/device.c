@@ -108,3 +108,18 @@ struct virtq_error *device_read(struct sampler *sampler, uint64_t address, struc
 	transport_read(sampler, &vdev, device);
 	return NULL;
 }
+
+bool device_is(struct sampler *sampler, const struct device *device, const char *type)
+{
+	const struct qom_class *class = NULL;
+	struct image object;
+
+	struct virtq_error *error = image_read(sampler->qemu, QEMU_STRUCT_Object, device->address,
+					       "VirtIODevice", &object);
+	if (!error)
+		error = qom_class_of(sampler->qemu, &sampler->classes, object.bytes, "VirtIODevice",
+				     &class);
+	bool is = !error && qom_class_is(class, type);
+	virtq_error_destroy(error);
+	return is;
+}

@@ -9,6 +9,7 @@
 #define VIRTQ_QEMU_REQUESTS_H
 
 #include "qemu/sampler.h"
+#include "vring/chain.h"
 
 /**
  * Fill the requests of all queues of a device whose queues and backends were
@@ -26,6 +27,18 @@ MUST_CHECK struct virtq_error *requests_read(struct sampler *sampler, struct dev
  * @return NO_MEMORY or NO_PROCESS; all else goes to requests_note().
  */
 typedef struct virtq_error *requests_source(struct sampler *sampler, struct device *device);
+
+/* The sources, one a kind of device; requests.c has the table. */
+requests_source requests_of_block, requests_of_scsi;
+
+/**
+ * Say what the header of a chain says, for a request that is known by its
+ * descriptors only. Reads no more of the guest's memory than the header.
+ */
+typedef void requests_describer(const struct device *device, const struct queue *queue,
+				const struct chain *chain, const struct chain_memory *memory,
+				struct request *request);
+requests_describer request_describe_block, request_describe_scsi;
 
 /** Does the device hold requests of @queue (inuse, or a vhost device that is started)? */
 bool requests_wanted(const struct queue *queue);
@@ -57,8 +70,11 @@ void request_add_word(struct request *request, const char *name, const char *tex
  * @return BAD_DATA if its index is not below the size of @queue; the errors of
  *         target_read().
  */
-MUST_CHECK struct virtq_error *request_from_element(struct sampler *sampler,
+MUST_CHECK struct virtq_error *request_from_element(const struct sampler *sampler,
 						    const struct queue *queue, uint64_t address,
 						    struct request *request_ret);
+
+/** Of what was sampled, note when the device took @request; 0 and nonsense are ignored. */
+void request_set_start(struct sampler *sampler, struct request *request, uint64_t started_ns);
 
 #endif

@@ -20,17 +20,11 @@
 /** Readings of a torn queue before it is reported as such. */
 enum { ATTEMPTS = 5 };
 
-/** One of the three areas of a ring. */
-struct area {
-	uint64_t hva; /**< Host-virtual. */
-	uint64_t length; /**< In bytes that may be read. */
-};
-
 /** Everything that is read of one queue at an instant. */
 struct reading {
 	struct queue *queue;
 	bool pending; /**< Still to be read (again). */
-	struct area desc, avail, used;
+	struct ring_area desc, avail, used;
 	uint8_t used_header[VRING_HEADER_SIZE], used_again[VRING_HEADER_SIZE];
 	uint8_t avail_header[VRING_HEADER_SIZE];
 	uint8_t used_event[2], avail_event[2];
@@ -140,7 +134,7 @@ static struct virtq_error *locate(struct translation *translation, struct readin
 	size_t cache_size = qemu_item(qemu, QEMU_STRUCT_MemoryRegionCache)->size;
 
 	for (size_t i = 0; i < ARRAY_SIZE(areas); i++) {
-		struct area *area = (struct area *)((char *)reading + areas[i].area);
+		struct ring_area *area = (struct ring_area *)((char *)reading + areas[i].area);
 		struct fact gpa = *(struct fact *)((char *)reading->queue + areas[i].gpa);
 		const struct layout_item *member = qemu_item(qemu, areas[i].cache);
 
@@ -174,7 +168,7 @@ static void add_request(struct reading *reading, uint64_t address, void *buffer,
 }
 
 /** A part of an area; what lies outside the area is not asked for. */
-static void add_area_request(struct reading *reading, const struct area *area, uint64_t offset,
+static void add_area_request(struct reading *reading, const struct ring_area *area, uint64_t offset,
 			     void *buffer, size_t length, const char *what)
 {
 	uint64_t address;
@@ -468,5 +462,32 @@ struct virtq_error *rings_read(struct sampler *sampler, struct device *device)
 	TRY(locate_all(sampler, device, readings, num, requests));
 	for (int attempt = 1; attempt <= ATTEMPTS; attempt++)
 		TRY(read_pending(qemu, device, readings, num, requests, attempt == ATTEMPTS));
+	return NULL;
+}
+
+struct virtq_error *ring_locate(struct sampler *sampler, const struct device *device,
+				struct queue *queue, struct ring_area areas_ret[RING_AREAS])
+{
+	const struct qemu *qemu = sampler->qemu;
+	struct translation translation = { .qemu = qemu, .vdev = device->address };
+	size_t size = qemu_item(qemu, QEMU_STRUCT_VRingMemoryRegionCaches)->size;
+	_cleanup_free_ uint8_t *caches = array_new(1, size);
+	struct reading reading = { .queue = queue };
+	struct virtq_error *error = NULL;
+
+	if (!caches)
+		return &virtq_error_no_memory;
+	if (queue->caches_address)
+		error = target_read(qemu->target, queue->caches_address, caches, size,
+				    "VRingMemoryRegionCaches");
+	if (!error)
+		error = locate(&translation, &reading, queue->caches_address ? caches : NULL);
+	guest_memory_deinit(&translation.memory);
+	free(translation.problem);
+	if (error)
+		return error;
+	areas_ret[RING_DESC] = reading.desc;
+	areas_ret[RING_AVAIL] = reading.avail;
+	areas_ret[RING_USED] = reading.used;
 	return NULL;
 }

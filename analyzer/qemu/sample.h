@@ -14,6 +14,15 @@
  */
 MUST_CHECK struct virtq_error *qemu_sample(const struct qemu *qemu, struct sample *sample_ret);
 
+/**
+ * Set the age of each request whose start is known.
+ * @param now_ns CLOCK_MONOTONIC of QEMU's host when the sample was taken; 0 if
+ *        that is not known: the latest moment that the target's memory speaks
+ *        of takes its place, and requests are at least so old.
+ * @param oldest_ns No request can be older; 0: no limit is known.
+ */
+void qemu_set_ages(struct sample *sample, uint64_t now_ns, uint64_t oldest_ns);
+
 /** QEMU's version as the binary has it, or NULL; borrowed from the layout. */
 const char *qemu_version(const struct layout *layout);
 

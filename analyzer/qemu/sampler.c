@@ -7,7 +7,9 @@
 #include "base/checked.h"
 #include "qemu/device.h"
 #include "qemu/discover.h"
+#include "qemu/disk.h"
 #include "qemu/queue.h"
+#include "qemu/requests.h"
 #include "qemu/sample.h"
 #include "qemu/sampler.h"
 #include "qemu/vhost.h"
@@ -108,6 +110,10 @@ struct virtq_error *qemu_sample(const struct qemu *qemu, struct sample *sample_r
 		error = device_read(&sampler, addresses[i], device);
 		if (!error)
 			error = queues_read(&sampler, device);
+		if (!error)
+			error = disks_read(&sampler, device);
+		if (!error)
+			error = requests_read(&sampler, device);
 	}
 	sample.time_ns = monotonic_ns();
 	free(addresses);

@@ -32,4 +32,7 @@ void sampler_note(struct sampler *sampler, struct virtq_error *error);
 /** Set @*problem to @error's message unless it is set already; takes over @error. */
 void sampler_set_problem(char **problem, struct virtq_error *error);
 
+/** Is @type the QOM type of @device or an ancestor of it? False if that cannot be read. */
+bool device_is(struct sampler *sampler, const struct device *device, const char *type);
+
 #endif
