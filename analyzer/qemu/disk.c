@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "qemu/disk.h"
+#include "target/text.h"
 
 /** Most nodes from the root on that are looked at for a throttle filter. */
 enum { FILTERS_MAX = 8 };
@@ -38,17 +39,15 @@ static struct virtq_error *note_problem(char **problem, struct virtq_error *erro
 /* ---- Lists ----------------------------------------------------------------------- */
 
 /**
- * Follow a list whose head is at @head and whose elements are linked by
- * @link, calling @visitor (which may be NULL) with each.
+ * Follow a list from @element on, whose elements are linked by @link, calling
+ * @visitor (which may be NULL) with each.
  */
-static struct virtq_error *walk(const struct qemu *qemu, uint64_t head, enum qemu_query link,
+static struct virtq_error *walk(const struct qemu *qemu, uint64_t element, enum qemu_query link,
 				const char *what, disk_visitor *visitor, void *argument,
 				size_t *num_ret)
 {
 	struct list_walk walk = { 0 };
-	uint64_t element;
 
-	TRY(target_read_pointer(qemu->target, head, &element, what));
 	while (element) {
 		TRY(list_walk_step(&walk, element, what));
 		if (visitor)
@@ -61,28 +60,65 @@ static struct virtq_error *walk(const struct qemu *qemu, uint64_t head, enum qem
 	return NULL;
 }
 
-/** Coroutines in the CoQueue whose list head is at @head. */
-static struct virtq_error *count_coroutines(const struct qemu *qemu, uint64_t head,
-					    const char *what, struct fact *fact)
+/** The same for the list whose head is at @head. */
+static struct virtq_error *walk_head(const struct qemu *qemu, uint64_t head, enum qemu_query link,
+				     const char *what, disk_visitor *visitor, void *argument)
+{
+	uint64_t first;
+
+	TRY(target_read_pointer(qemu->target, head, &first, what));
+	return walk(qemu, first, link, what, visitor, argument, NULL);
+}
+
+/** How many elements a list has. */
+static struct virtq_error *count(const struct qemu *qemu, uint64_t first, enum qemu_query link,
+				 const char *what, struct fact *fact)
 {
 	size_t num;
 
-	if (!qemu_has(qemu, QEMU_Coroutine_co_queue_next))
+	if (!qemu_has(qemu, link))
 		return NULL;
 	*fact = fact_unreadable();
-	TRY(walk(qemu, head, QEMU_Coroutine_co_queue_next, what, NULL, NULL, &num));
+	TRY(walk(qemu, first, link, what, NULL, NULL, &num));
 	*fact = fact_of(num);
 	return NULL;
 }
 
 /* ---- Throttling ---------------------------------------------------------------------- */
 
-/** Address of ThrottleGroupMember.throttled_reqs[@direction]. */
-static uint64_t throttled_queue(const struct qemu *qemu, uint64_t member, unsigned int direction)
+/** Offset of ThrottleGroupMember.throttled_reqs[@direction]: reads, writes. */
+static uint64_t throttled_offset(const struct qemu *qemu, unsigned int direction)
 {
 	const struct layout_item *item = qemu_item(qemu, QEMU_ThrottleGroupMember_throttled_reqs);
 
-	return member + item->offset + direction * (item->size / 2);
+	return item->offset + direction * (item->size / 2);
+}
+
+static uint64_t throttled_head(const struct image *member, unsigned int direction)
+{
+	const struct layout *layout = member->qemu->layout;
+
+	return bytes_get(member->bytes + throttled_offset(member->qemu, direction),
+			 layout->pointer_size, layout->order);
+}
+
+/** The ThrottleGroupMember at @address. */
+static struct virtq_error *read_throttle(const struct qemu *qemu, uint64_t address,
+					 struct image *member_ret)
+{
+	const struct layout_item *item = qemu_item(qemu, QEMU_ThrottleGroupMember_throttled_reqs);
+
+	if (item->size < 2 * (uint64_t)qemu->layout->pointer_size)
+		return error_new(VIRTQ_ERROR_BAD_DATA, "ThrottleGroupMember.throttled_reqs has %llu bytes",
+				 (unsigned long long)item->size);
+	return image_read(qemu, QEMU_STRUCT_ThrottleGroupMember, address, "ThrottleGroupMember",
+			  member_ret);
+}
+
+static bool throttle_is_known(const struct qemu *qemu)
+{
+	return qemu_has(qemu, QEMU_ThrottleGroupMember_throttled_reqs) &&
+	       qemu_has(qemu, QEMU_ThrottleGroupMember_throttle_state);
 }
 
 /** Is the timer of a member armed: timer_pending()? */
@@ -128,11 +164,11 @@ static struct virtq_error *count_timer(void *argument, uint64_t member, const ch
  * are about to restart the queue. (ThrottleGroup.any_timer_armed is a flag
  * that may outlive the timer it speaks of: requests then wait for ever.)
  */
-static struct virtq_error *count_wakers(const struct qemu *qemu, uint64_t member,
-					unsigned int direction, struct fact *fact)
+static struct virtq_error *count_wakers(const struct image *member, unsigned int direction,
+					struct fact *fact)
 {
-	struct timer_count count = { .qemu = qemu, .direction = direction };
-	uint64_t state, restarts = 0;
+	const struct qemu *qemu = member->qemu;
+	struct timer_count timers = { .qemu = qemu, .direction = direction };
 
 	if (!qemu_has(qemu, QEMU_ThrottleGroup_head) || !qemu_has(qemu, QEMU_ThrottleGroup_ts) ||
 	    !qemu_has(qemu, QEMU_ThrottleGroupMember_round_robin) ||
@@ -140,45 +176,36 @@ static struct virtq_error *count_wakers(const struct qemu *qemu, uint64_t member
 	    !qemu_has(qemu, QEMU_QEMUTimer_expire_time))
 		return NULL;
 	*fact = fact_unreadable();
-	TRY(target_read_pointer(qemu->target,
-				qemu_member_address(qemu, member,
-						    QEMU_ThrottleGroupMember_throttle_state),
-				&state, "ThrottleGroupMember.throttle_state"));
-	uint64_t group = state - qemu_item(qemu, QEMU_ThrottleGroup_ts)->offset;
-	TRY(walk(qemu, qemu_member_address(qemu, group, QEMU_ThrottleGroup_head),
-		 QEMU_ThrottleGroupMember_round_robin, "members of the throttle group",
-		 count_timer, &count, NULL));
-	if (qemu_has(qemu, QEMU_ThrottleGroupMember_restart_pending))
-		TRY(target_read_unsigned(
-			qemu->target,
-			qemu_member_address(qemu, member, QEMU_ThrottleGroupMember_restart_pending),
-			4, &restarts, "ThrottleGroupMember.restart_pending"));
-	*fact = fact_of(count.armed + restarts);
+	uint64_t group = image_get(member, QEMU_ThrottleGroupMember_throttle_state) -
+			 qemu_item(qemu, QEMU_ThrottleGroup_ts)->offset;
+	TRY(walk_head(qemu, qemu_member_address(qemu, group, QEMU_ThrottleGroup_head),
+		      QEMU_ThrottleGroupMember_round_robin, "members of the throttle group",
+		      count_timer, &timers));
+	*fact = fact_of(timers.armed +
+			image_get(member, QEMU_ThrottleGroupMember_restart_pending));
 	return NULL;
 }
 
-/** Find out about one member; several filters above each other add up. */
-static struct virtq_error *read_throttle(const struct qemu *qemu, uint64_t member,
-					 struct backend *backend)
+/** Who waits in one member and for what; several of them, one above the other, add up. */
+static struct virtq_error *add_throttle(const struct qemu *qemu, uint64_t address,
+					struct backend *backend)
 {
 	struct fact *const waiting[2] = { &backend->throttled_reads, &backend->throttled_writes };
-	uint64_t state;
+	struct image member;
 
-	TRY(target_read_pointer(qemu->target,
-				qemu_member_address(qemu, member,
-						    QEMU_ThrottleGroupMember_throttle_state),
-				&state, "ThrottleGroupMember.throttle_state"));
-	if (!state)
+	TRY(read_throttle(qemu, address, &member));
+	/* nothing limits it */
+	if (!image_get(&member, QEMU_ThrottleGroupMember_throttle_state))
 		return NULL;
 	for (unsigned int direction = 0; direction < 2; direction++) {
 		struct fact more = { 0 }, wakers = { 0 };
 
-		TRY(count_coroutines(qemu, throttled_queue(qemu, member, direction),
-				     "throttled requests", &more));
+		TRY(count(qemu, throttled_head(&member, direction), QEMU_Coroutine_co_queue_next,
+			  "throttled requests", &more));
 		if (!fact_true(more))
 			continue;
 		waiting[direction]->value += more.value;
-		TRY(count_wakers(qemu, member, direction, &wakers));
+		TRY(count_wakers(&member, direction, &wakers));
 		/* the fewest of all that somebody waits for: 0 is the news */
 		if (!fact_known(backend->throttle_timers) ||
 		    (fact_known(wakers) && wakers.value < backend->throttle_timers.value))
@@ -189,31 +216,56 @@ static struct virtq_error *read_throttle(const struct qemu *qemu, uint64_t membe
 
 /* ---- Nodes --------------------------------------------------------------------------- */
 
-/** What is read of a BlockDriverState. */
+/** X(name, member of BlockDriverState): what is read of it, besides its name. */
+#define NODE_MEMBERS(X)                       \
+	X(drv, drv)                           \
+	X(opaque, opaque)                     \
+	X(file, file)                         \
+	X(backing, backing)                   \
+	X(in_flight, in_flight)               \
+	X(quiesce_counter, quiesce_counter)   \
+	X(tracked, tracked_requests)          \
+	X(flush_queue, flush_queue)           \
+	X(flush_active, active_flush_req)
+
+#define DECLARE_NODE(name, member) struct fact name;
 struct node {
 	uint64_t address;
-	uint64_t driver, opaque, file, backing;
+	NODE_MEMBERS(DECLARE_NODE)
+	char node_name[NODE_NAME_SIZE + 1]; /**< "" if it is not known. */
 };
+#undef DECLARE_NODE
 
+/** Read a node in one batch. Members that are lists give the first element. */
 static struct virtq_error *read_node(const struct qemu *qemu, uint64_t address,
 				     struct node *node_ret)
 {
-	static const enum qemu_query members[] = {
-		QEMU_BlockDriverState_drv, QEMU_BlockDriverState_opaque, QEMU_BlockDriverState_file,
-		QEMU_BlockDriverState_backing
-	};
-	struct target_request requests[ARRAY_SIZE(members)];
+#define MEMBER_OF_NODE(name, member) QEMU_BlockDriverState_##member,
+	static const enum qemu_query members[] = { NODE_MEMBERS(MEMBER_OF_NODE) };
+#define OFFSET_IN_NODE(name, member) offsetof(struct node, name),
+	static const size_t offsets[] = { NODE_MEMBERS(OFFSET_IN_NODE) };
+	struct target_request requests[ARRAY_SIZE(members) + 1];
 	uint8_t values[ARRAY_SIZE(members)][8];
 	struct virtq_error *failed = NULL;
+	struct node node = { .address = address };
 
-	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
-		requests[i] = (struct target_request){
-			.address = qemu_member_address(qemu, address, members[i]),
-			.buffer = values[i],
-			.length = qemu_has(qemu, members[i]) ? qemu->layout->pointer_size : 0,
-			.what = "BlockDriverState",
-		};
-	memset(values, 0, sizeof(values));
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		const struct layout_item *item = qemu_item(qemu, members[i]);
+		uint64_t size = item->size > 8 ? qemu->layout->pointer_size : item->size;
+
+		requests[i] = (struct target_request){ .address = address + item->offset,
+						       .buffer = values[i],
+						       .length = item->present ? size : 0,
+						       .what = "BlockDriverState" };
+	}
+	const struct layout_item *name = qemu_item(qemu, QEMU_BlockDriverState_node_name);
+	requests[ARRAY_SIZE(members)] = (struct target_request){
+		.address = address + name->offset,
+		.buffer = node.node_name,
+		.length = !name->present ? 0 :
+			  name->size < NODE_NAME_SIZE ? name->size : NODE_NAME_SIZE,
+		.what = "BlockDriverState.node_name",
+	};
 	target_read_many(qemu->target, requests, ARRAY_SIZE(requests));
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		if (failed)
@@ -223,11 +275,14 @@ static struct virtq_error *read_node(const struct qemu *qemu, uint64_t address,
 	}
 	if (failed)
 		return failed;
-	uint64_t *const parts[] = { &node_ret->driver, &node_ret->opaque, &node_ret->file,
-				    &node_ret->backing };
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		*parts[i] = bytes_get(values[i], qemu->layout->pointer_size, qemu->layout->order);
-	node_ret->address = address;
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		if (requests[i].length)
+			*(struct fact *)((char *)&node + offsets[i]) = fact_of(
+				bytes_get(values[i], requests[i].length, qemu->layout->order));
+	}
+	if (!text_is_printable(node.node_name, strlen(node.node_name)))
+		*node.node_name = '\0';
+	*node_ret = node;
 	return NULL;
 }
 
@@ -259,102 +314,42 @@ static struct virtq_error *read_child(const struct qemu *qemu, uint64_t child, u
 				   bs_ret, "BdrvChild.bs");
 }
 
-/** Call @visitor with the ThrottleGroupMember of each throttle filter from the node at @bs on. */
-static struct virtq_error *visit_filters(const struct qemu *qemu, uint64_t bs,
-					 struct virtq_error *(*visitor)(void *, uint64_t),
-					 void *argument)
+/** The node below @node; 0 if there is none. A filter has one child, and so has the way of a write. */
+static struct virtq_error *read_next_node(const struct qemu *qemu, const struct node *node,
+					  uint64_t *bs_ret)
+{
+	return read_child(qemu, node->file.value ? node->file.value : node->backing.value, bs_ret);
+}
+
+/** Is @driver_name that of block/throttle.c, where bs->opaque is the ThrottleGroupMember? */
+static bool is_throttle(const struct node *node, const char *driver_name)
+{
+	return driver_name && !strcmp(driver_name, "throttle") && node->opaque.value;
+}
+
+/** Look at the nodes from the root at @bs on: at all of the root, and for who throttles. */
+static struct virtq_error *read_nodes(const struct qemu *qemu, uint64_t bs,
+				      struct backend *backend)
 {
 	for (int i = 0; bs && i < FILTERS_MAX; i++) {
 		struct node node;
 
 		TRY(read_node(qemu, bs, &node));
-		_cleanup_free_ char *name = read_driver_name(qemu, node.driver);
-		/* block/throttle.c: bs->opaque is the member */
-		if (name && !strcmp(name, "throttle") && node.opaque)
-			TRY(visitor(argument, node.opaque));
-		/* a filter has one of them; the backing file of an image takes no requests of its own */
-		TRY(read_child(qemu, node.file ? node.file : node.backing, &bs));
-	}
-	return NULL;
-}
-
-struct throttle_reading {
-	const struct qemu *qemu;
-	struct backend *backend;
-};
-
-static struct virtq_error *read_filter(void *argument, uint64_t member)
-{
-	struct throttle_reading *reading = argument;
-
-	return read_throttle(reading->qemu, member, reading->backend);
-}
-
-/** Everything about who is throttled: by the BlockBackend itself, and by filters below it. */
-static struct virtq_error *read_throttles(const struct image *blk, uint64_t bs,
-					  struct backend *backend)
-{
-	const struct qemu *qemu = blk->qemu;
-	struct throttle_reading reading = { qemu, backend };
-
-	if (!qemu_has(qemu, QEMU_ThrottleGroupMember_throttled_reqs) ||
-	    !qemu_has(qemu, QEMU_ThrottleGroupMember_throttle_state))
-		return NULL;
-	backend->throttled_reads = backend->throttled_writes = fact_of(0);
-	struct virtq_error *error = NULL;
-	if (qemu_has(qemu, QEMU_BlockBackend_throttle))
-		error = read_throttle(
-			qemu, qemu_member_address(qemu, blk->address, QEMU_BlockBackend_throttle),
-			backend);
-	if (!error)
-		error = visit_filters(qemu, bs, read_filter, &reading);
-	if (error)
-		backend->throttled_reads = backend->throttled_writes =
-			backend->throttle_timers = fact_unreadable();
-	return error;
-}
-
-/** A member of at most 8 bytes of a struct that is not read whole, as a fact. */
-static struct virtq_error *read_member(const struct qemu *qemu, uint64_t base,
-				       enum qemu_query member, const char *what,
-				       struct fact *fact)
-{
-	const struct layout_item *item = qemu_item(qemu, member);
-	uint64_t value;
-
-	if (!item->present)
-		return NULL;
-	*fact = fact_unreadable();
-	TRY(target_read_unsigned(qemu->target, base + item->offset, item->size, &value, what));
-	*fact = fact_of(value);
-	return NULL;
-}
-
-static struct virtq_error *read_root(const struct qemu *qemu, uint64_t bs, struct backend *backend)
-{
-	struct fact driver = { 0 };
-	size_t num;
-
-	TRY(read_member(qemu, bs, QEMU_BlockDriverState_in_flight, "BlockDriverState.in_flight",
-			&backend->node_in_flight));
-	TRY(read_member(qemu, bs, QEMU_BlockDriverState_quiesce_counter,
-			"BlockDriverState.quiesce_counter", &backend->node_quiesce_counter));
-	TRY(read_member(qemu, bs, QEMU_BlockDriverState_active_flush_req,
-			"BlockDriverState.active_flush_req", &backend->flush_active));
-	if (qemu_has(qemu, QEMU_BlockDriverState_node_name))
-		TRY(target_read_string(
-			qemu->target,
-			qemu_member_address(qemu, bs, QEMU_BlockDriverState_node_name),
-			NODE_NAME_SIZE, &backend->node, "BlockDriverState.node_name"));
-	TRY(read_member(qemu, bs, QEMU_BlockDriverState_drv, "BlockDriverState.drv", &driver));
-	backend->type = read_driver_name(qemu, driver.value);
-	if (qemu_has(qemu, QEMU_BlockDriverState_tracked_requests) &&
-	    qemu_has(qemu, QEMU_BdrvTrackedRequest_list)) {
-		backend->tracked_requests = fact_unreadable();
-		TRY(walk(qemu,
-			 qemu_member_address(qemu, bs, QEMU_BlockDriverState_tracked_requests),
-			 QEMU_BdrvTrackedRequest_list, "tracked requests", NULL, NULL, &num));
-		backend->tracked_requests = fact_of(num);
+		_cleanup_free_ char *name = read_driver_name(qemu, node.drv.value);
+		if (throttle_is_known(qemu) && is_throttle(&node, name))
+			TRY(add_throttle(qemu, node.opaque.value, backend));
+		TRY(read_next_node(qemu, &node, &bs));
+		if (i > 0)
+			continue;
+		backend->node_in_flight = node.in_flight;
+		backend->node_quiesce_counter = node.quiesce_counter;
+		backend->flush_active = node.flush_active;
+		backend->type = take_pointer(name);
+		if (*node.node_name && !(backend->node = strdup(node.node_name)))
+			return &virtq_error_no_memory;
+		if (fact_known(node.tracked))
+			TRY(count(qemu, node.tracked.value, QEMU_BdrvTrackedRequest_list,
+				  "tracked requests", &backend->tracked_requests));
 	}
 	return NULL;
 }
@@ -408,13 +403,22 @@ static struct virtq_error *read_blk(struct sampler *sampler, uint64_t address, u
 		}
 	}
 	if (qemu_has(qemu, QEMU_BlockBackend_queued_requests))
-		TRY(count_coroutines(
-			qemu, qemu_member_address(qemu, address, QEMU_BlockBackend_queued_requests),
-			"queued requests", &backend->queued_requests));
+		TRY(count(qemu, image_get_link(&blk, QEMU_BlockBackend_queued_requests),
+			  QEMU_Coroutine_co_queue_next, "queued requests",
+			  &backend->queued_requests));
 	TRY(read_child(qemu, image_get(&blk, QEMU_BlockBackend_root), &bs));
-	if (bs)
-		TRY(read_root(qemu, bs, backend));
-	return read_throttles(&blk, bs, backend);
+	if (throttle_is_known(qemu))
+		backend->throttled_reads = backend->throttled_writes = fact_of(0);
+	struct virtq_error *error = NULL;
+	if (throttle_is_known(qemu) && qemu_has(qemu, QEMU_BlockBackend_throttle))
+		error = add_throttle(qemu, qemu_member_address(qemu, address, QEMU_BlockBackend_throttle),
+				     backend);
+	if (!error)
+		error = read_nodes(qemu, bs, backend);
+	if (error && throttle_is_known(qemu))
+		backend->throttled_reads = backend->throttled_writes =
+			backend->throttle_timers = fact_unreadable();
+	return error;
 }
 
 /** Append a disk for queues [first, queue_num). @return NULL without memory. */
@@ -447,33 +451,38 @@ static struct virtq_error *name_disk(struct backend *backend, const char *id)
 }
 
 static struct virtq_error *read_block_disk(struct sampler *sampler, const struct device *device,
-					   struct backend *backend)
+					   uint64_t blk, struct backend *backend)
 {
 	const struct qemu *qemu = sampler->qemu;
-	size_t num;
-	uint64_t blk;
+	uint64_t first;
 
-	TRY(target_read_pointer(qemu->target,
-				qemu_member_address(qemu, device->address, QEMU_VirtIOBlock_blk),
-				&blk, "VirtIOBlock.blk"));
 	TRY(read_blk(sampler, blk, device->address, backend));
 	if (!qemu_has(qemu, QEMU_VirtIOBlock_rq) || !qemu_has(qemu, QEMU_VirtIOBlockReq_next))
 		return NULL;
 	backend->parked_requests = fact_unreadable();
-	TRY(walk(qemu, qemu_member_address(qemu, device->address, QEMU_VirtIOBlock_rq),
-		 QEMU_VirtIOBlockReq_next, "VirtIOBlock.rq", NULL, NULL, &num));
-	backend->parked_requests = fact_of(num);
-	return NULL;
+	TRY(target_read_pointer(qemu->target,
+				qemu_member_address(qemu, device->address, QEMU_VirtIOBlock_rq),
+				&first, "VirtIOBlock.rq"));
+	return count(qemu, first, QEMU_VirtIOBlockReq_next, "VirtIOBlock.rq",
+		     &backend->parked_requests);
 }
 
 static struct virtq_error *read_block(struct sampler *sampler, struct device *device)
 {
-	if (!qemu_has(sampler->qemu, QEMU_VirtIOBlock_blk))
+	const struct qemu *qemu = sampler->qemu;
+	uint64_t blk;
+
+	if (!qemu_has(qemu, QEMU_VirtIOBlock_blk))
 		return NULL;
+	struct virtq_error *error = target_read_pointer(
+		qemu->target, qemu_member_address(qemu, device->address, QEMU_VirtIOBlock_blk),
+		&blk, "VirtIOBlock.blk");
+	if (error || !blk)
+		return note_problem(&device->problem, error);
 	struct backend *backend = add_disk(device, 0);
 	if (!backend)
 		return &virtq_error_no_memory;
-	TRY(note_problem(&backend->problem, read_block_disk(sampler, device, backend)));
+	TRY(note_problem(&backend->problem, read_block_disk(sampler, device, blk, backend)));
 	return name_disk(backend, device->id);
 }
 
@@ -521,8 +530,8 @@ struct virtq_error *disk_visit_scsi(struct sampler *sampler, const struct device
 	if (!qemu_has(qemu, QEMU_VirtIOSCSI_bus) || !qemu_has(qemu, QEMU_STRUCT_SCSIDevice))
 		return NULL;
 	uint64_t bus = qemu_member_address(qemu, device->address, QEMU_VirtIOSCSI_bus);
-	return walk(qemu, qemu_member_address(qemu, bus, QEMU_BusState_children),
-		    QEMU_BusChild_sibling, "SCSI bus", visit_scsi_child, &visit, NULL);
+	return walk_head(qemu, qemu_member_address(qemu, bus, QEMU_BusState_children),
+			 QEMU_BusChild_sibling, "SCSI bus", visit_scsi_child, &visit);
 }
 
 struct scsi_reading {
@@ -593,20 +602,38 @@ static struct virtq_error *visit_tracked(void *argument, uint64_t address, const
 	return coroutine ? visit->visitor(visit->argument, coroutine, what) : NULL;
 }
 
-static struct virtq_error *visit_throttled(void *argument, uint64_t member)
+/** @param address of a ThrottleGroupMember. */
+static struct virtq_error *visit_throttled(const struct coroutine_visit *visit, uint64_t address)
 {
-	const struct coroutine_visit *visit = argument;
 	const struct qemu *qemu = visit->qemu;
-	uint64_t state;
+	struct image member;
 
-	TRY(target_read_pointer(qemu->target,
-				qemu_member_address(qemu, member,
-						    QEMU_ThrottleGroupMember_throttle_state),
-				&state, "ThrottleGroupMember.throttle_state"));
-	for (unsigned int direction = 0; state && direction < 2; direction++)
-		TRY(walk(qemu, throttled_queue(qemu, member, direction),
-			 QEMU_Coroutine_co_queue_next, "throttled requests", visit->visitor,
-			 visit->argument, NULL));
+	TRY(read_throttle(qemu, address, &member));
+	if (!image_get(&member, QEMU_ThrottleGroupMember_throttle_state))
+		return NULL;
+	for (unsigned int direction = 0; direction < 2; direction++)
+		TRY(walk(qemu, throttled_head(&member, direction), QEMU_Coroutine_co_queue_next,
+			 "throttled requests", visit->visitor, visit->argument, NULL));
+	return NULL;
+}
+
+/** Those that wait in a filter are tracked by the root, too; where they wait says more. */
+static struct virtq_error *visit_filters(const struct coroutine_visit *visit,
+					 struct node *root_ret)
+{
+	uint64_t bs = visit->bs;
+
+	for (int i = 0; bs && i < FILTERS_MAX; i++) {
+		struct node node;
+
+		TRY(read_node(visit->qemu, bs, &node));
+		if (i == 0)
+			*root_ret = node;
+		_cleanup_free_ char *name = read_driver_name(visit->qemu, node.drv.value);
+		if (throttle_is_known(visit->qemu) && is_throttle(&node, name))
+			TRY(visit_throttled(visit, node.opaque.value));
+		TRY(read_next_node(visit->qemu, &node, &bs));
+	}
 	return NULL;
 }
 
@@ -619,49 +646,32 @@ static struct virtq_error *first_error(struct virtq_error *first, struct virtq_e
 	return first;
 }
 
-struct virtq_error *disk_visit(const struct sampler *sampler, uint64_t blk, disk_visitor *visitor,
-			       void *argument)
+struct virtq_error *disk_visit(const struct sampler *sampler, uint64_t address,
+			       disk_visitor *visitor, void *argument)
 {
 	const struct qemu *qemu = sampler->qemu;
 	struct coroutine_visit visit = { qemu, 0, visitor, argument };
 	struct virtq_error *error = NULL;
-	uint64_t root;
+	struct node root = { 0 };
+	struct image blk;
 
 	if (!qemu_has(qemu, QEMU_BlockBackend_root) || !qemu_has(qemu, QEMU_Coroutine_co_queue_next))
 		return NULL;
-	TRY(target_read_pointer(qemu->target,
-				qemu_member_address(qemu, blk, QEMU_BlockBackend_root), &root,
-				"BlockBackend.root"));
-	TRY(read_child(qemu, root, &visit.bs));
-	if (qemu_has(qemu, QEMU_BlockBackend_queued_requests))
-		error = walk(qemu, qemu_member_address(qemu, blk, QEMU_BlockBackend_queued_requests),
-			     QEMU_Coroutine_co_queue_next, "queued requests", visitor, argument,
-			     NULL);
-	/* those that wait in a filter are tracked, too; this says more */
-	if (qemu_has(qemu, QEMU_ThrottleGroupMember_throttled_reqs) &&
-	    qemu_has(qemu, QEMU_ThrottleGroupMember_throttle_state)) {
-		if (qemu_has(qemu, QEMU_BlockBackend_throttle))
-			error = first_error(
-				error, visit_throttled(&visit, qemu_member_address(
-								       qemu, blk,
-								       QEMU_BlockBackend_throttle)));
-		error = first_error(error, visit_filters(qemu, visit.bs, visit_throttled, &visit));
-	}
-	if (!visit.bs)
-		return error;
-	if (qemu_has(qemu, QEMU_BlockDriverState_flush_queue))
-		error = first_error(
-			error,
-			walk(qemu,
-			     qemu_member_address(qemu, visit.bs, QEMU_BlockDriverState_flush_queue),
-			     QEMU_Coroutine_co_queue_next, "flush queue", visitor, argument, NULL));
-	if (qemu_has(qemu, QEMU_BlockDriverState_tracked_requests) &&
-	    qemu_has(qemu, QEMU_BdrvTrackedRequest_list))
-		error = first_error(
-			error, walk(qemu,
-				    qemu_member_address(qemu, visit.bs,
-							QEMU_BlockDriverState_tracked_requests),
-				    QEMU_BdrvTrackedRequest_list, "tracked requests", visit_tracked,
-				    &visit, NULL));
+	TRY(image_read(qemu, QEMU_STRUCT_BlockBackend, address, "BlockBackend", &blk));
+	TRY(read_child(qemu, image_get(&blk, QEMU_BlockBackend_root), &visit.bs));
+	error = walk(qemu, image_get_link(&blk, QEMU_BlockBackend_queued_requests),
+		     QEMU_Coroutine_co_queue_next, "queued requests", visitor, argument, NULL);
+	if (throttle_is_known(qemu) && qemu_has(qemu, QEMU_BlockBackend_throttle))
+		error = first_error(error,
+				    visit_throttled(&visit, qemu_member_address(
+								    qemu, address,
+								    QEMU_BlockBackend_throttle)));
+	error = first_error(error, visit_filters(&visit, &root));
+	error = first_error(error, walk(qemu, root.flush_queue.value, QEMU_Coroutine_co_queue_next,
+					"flush queue", visitor, argument, NULL));
+	if (qemu_has(qemu, QEMU_BdrvTrackedRequest_list))
+		error = first_error(error, walk(qemu, root.tracked.value,
+						QEMU_BdrvTrackedRequest_list, "tracked requests",
+						visit_tracked, &visit, NULL));
 	return error;
 }

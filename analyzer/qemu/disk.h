@@ -15,13 +15,13 @@ MUST_CHECK struct virtq_error *disks_read(struct sampler *sampler, struct device
 typedef struct virtq_error *disk_visitor(void *argument, uint64_t coroutine, const char *found_in);
 
 /**
- * Visit the coroutines of requests that the BlockBackend at @blk holds: those
+ * Visit the coroutines of requests that the BlockBackend at @address holds: those
  * that wait for the end of a drain, for their turn of a throttle group or for
  * a flush before them, and those that its root node works on. One of them may
  * be visited more than once. A flush that runs is in no list.
  * @return also what of it could not be read; the rest was visited then.
  */
-MUST_CHECK struct virtq_error *disk_visit(const struct sampler *sampler, uint64_t blk,
+MUST_CHECK struct virtq_error *disk_visit(const struct sampler *sampler, uint64_t address,
 					  disk_visitor *visitor, void *argument);
 
 /** Called with each SCSIDevice, whose image @scsi is; an error ends the visit. */

@@ -36,25 +36,55 @@ static uint64_t int128_low(const struct qemu *qemu, const uint8_t *bytes, enum q
 	return bytes_get_u64(bytes + item->offset + (low_last ? 8 : 0), qemu->layout->order);
 }
 
-/** Where a range's bytes are; 0 if it is no RAM. */
-static struct virtq_error *range_host(const struct qemu *qemu, const uint8_t *range,
-				      uint64_t *hva_ret)
+/**
+ * Read a pointer for each of @num elements, in one batch: @pointers has the
+ * structs' addresses, of which 0 stays 0, and then the values of @member.
+ */
+static struct virtq_error *follow_all(const struct qemu *qemu, uint64_t *pointers, size_t num,
+				      enum qemu_query member, const char *what)
 {
-	uint64_t region = member_get(qemu, range, QEMU_FlatRange_mr);
-	uint64_t block, host;
+	size_t size = qemu->layout->pointer_size;
+	_cleanup_free_ struct target_request *requests = array_new(num, sizeof(*requests));
+	_cleanup_free_ uint8_t *bytes = array_new(num, size);
+	struct virtq_error *failed = NULL;
 
-	*hva_ret = 0;
-	if (!region)
-		return NULL;
-	TRY(target_read_pointer(qemu->target,
-				qemu_member_address(qemu, region, QEMU_MemoryRegion_ram_block),
-				&block, "MemoryRegion.ram_block"));
-	if (!block)
-		return NULL;
-	TRY(target_read_pointer(qemu->target, qemu_member_address(qemu, block, QEMU_RAMBlock_host),
-				&host, "RAMBlock.host"));
-	if (host)
-		*hva_ret = host + member_get(qemu, range, QEMU_FlatRange_offset_in_region);
+	if (!requests || !bytes)
+		return &virtq_error_no_memory;
+	for (size_t i = 0; i < num; i++)
+		requests[i] = (struct target_request){
+			.address = qemu_member_address(qemu, pointers[i], member),
+			.buffer = bytes + i * size,
+			.length = pointers[i] ? size : 0,
+			.what = what,
+		};
+	target_read_many(qemu->target, requests, num);
+	for (size_t i = 0; i < num; i++) {
+		pointers[i] = bytes_get(bytes + i * size, size, qemu->layout->order);
+		if (failed)
+			virtq_error_destroy(requests[i].error);
+		else
+			failed = requests[i].error;
+	}
+	return failed;
+}
+
+/** Where the ranges' bytes are; 0 for those that are no RAM. */
+static struct virtq_error *find_hosts(const struct qemu *qemu, const uint8_t *bytes, size_t stride,
+				      struct guest_range *ranges, size_t num)
+{
+	_cleanup_free_ uint64_t *pointers = array_new(num, sizeof(*pointers));
+
+	if (!pointers)
+		return &virtq_error_no_memory;
+	for (size_t i = 0; i < num; i++)
+		pointers[i] = member_get(qemu, bytes + i * stride, QEMU_FlatRange_mr);
+	TRY(follow_all(qemu, pointers, num, QEMU_MemoryRegion_ram_block, "MemoryRegion.ram_block"));
+	TRY(follow_all(qemu, pointers, num, QEMU_RAMBlock_host, "RAMBlock.host"));
+	for (size_t i = 0; i < num; i++) {
+		if (pointers[i])
+			ranges[i].hva = pointers[i] + member_get(qemu, bytes + i * stride,
+								 QEMU_FlatRange_offset_in_region);
+	}
 	return NULL;
 }
 
@@ -93,8 +123,8 @@ struct virtq_error *guest_memory_read(const struct qemu *qemu, uint64_t address_
 
 		ranges[i].gpa = int128_low(qemu, range, QEMU_FlatRange_start);
 		ranges[i].length = int128_low(qemu, range, QEMU_FlatRange_size);
-		TRY(range_host(qemu, range, &ranges[i].hva));
 	}
+	TRY(find_hosts(qemu, bytes, stride, ranges, num));
 	memory_ret->ranges = take_pointer(ranges);
 	memory_ret->num = num;
 	return NULL;

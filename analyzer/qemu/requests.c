@@ -558,6 +558,15 @@ static bool has_moved(const struct qemu *qemu, const struct queue *queue)
 	return moved;
 }
 
+/** Descriptors of a request that ended meanwhile belong to the driver again: they prove nothing. */
+static void withdraw_faults(struct queue *queue)
+{
+	for (size_t i = 0; i < queue->request_num; i++) {
+		if (queue->requests[i].fault)
+			queue->requests[i].fault = CHAIN_UNREADABLE;
+	}
+}
+
 /** What the reader is told when not all is known for sure. */
 static void note_missing(struct queue *queue, uint64_t held)
 {
@@ -623,9 +632,11 @@ static struct virtq_error *gather(struct gathering *gathering)
 	if (error &&
 	    (error->code == VIRTQ_ERROR_NO_MEMORY || error->code == VIRTQ_ERROR_NO_PROCESS))
 		return error;
-	if (!error && has_moved(gathering->sampler->qemu, queue))
+	if (!error && (queue->torn || has_moved(gathering->sampler->qemu, queue))) {
+		withdraw_faults(queue);
 		error = error_new(VIRTQ_ERROR_NOT_FOUND,
 				  "the queue moved while its requests were looked for");
+	}
 	requests_note(queue, error);
 	if (!queue->vhost && exact != held)
 		note_missing(queue, held);

@@ -14,6 +14,7 @@
 #include "report/bundle.h"
 #include "report/document.h"
 #include "report/groups.h"
+#include "report/requests.h"
 #include "report/utf8.h"
 #include "report/view.h"
 #include "report/words.h"
@@ -45,6 +46,8 @@ static const char style[] =
 	".rings .card{margin:0}\n"
 	"svg text{font:11px ui-monospace,monospace;fill:var(--fg)}svg .track{fill:none;stroke:var(--line);"
 	"stroke-width:12}svg .arc{fill:none;stroke-width:12}svg .mark{stroke-width:2.5}"
+	"svg .heads{fill:none;stroke:var(--line)}svg .head{stroke-width:6;stroke-linecap:round}"
+	"svg .estimated{opacity:.45}"
 	"svg .num{text-anchor:middle;fill:var(--dim)}\n"
 	".in-device{stroke:var(--in-device)}.not-taken{stroke:var(--not-taken)}.not-seen{stroke:var(--not-seen)}"
 	".done{stroke:var(--done)}.m-used{stroke:var(--used)}.m-last{stroke:var(--last)}"
@@ -261,6 +264,69 @@ static uint64_t distance(const struct queue *queue, const struct mark *from, con
 	return !slots && laps ? num : slots;
 }
 
+/**
+ * Heads in flight: dots on a track of their own inside the ring, since a head
+ * is an index of the descriptor table, not of the ring the indices run on.
+ */
+static void add_heads(struct buffer *buffer, const struct queue *queue, uint64_t num)
+{
+	enum { HEADS_RADIUS = 20, HEADS_MAX = 256 };
+
+	if (!queue->request_num)
+		return;
+	buffer_printf(buffer, "<circle class=\"heads\" cx=\"%d\" cy=\"%d\" r=\"%d\"/>\n", CENTER,
+		      CENTER, HEADS_RADIUS);
+	for (size_t i = 0; i < queue->request_num && i < HEADS_MAX; i++) {
+		const struct request *request = &queue->requests[i];
+		_cleanup_buffer_ struct buffer line = { 0 };
+
+		if (!fact_known(request->head) || request->head.value >= num)
+			continue;
+		/* a line of no length with round ends is a dot */
+		buffer_printf(buffer, "<path class=\"head %s%s\" d=\"M ",
+			      request->stage == REQUEST_AVAILABLE ? "not-taken" : "in-device",
+			      request->source == REQUEST_ESTIMATED ? " estimated" : "");
+		add_point(buffer, (double)request->head.value / (double)num, HEADS_RADIUS);
+		buffer_add(buffer, " h 0\"><title>");
+		requests_add_line(&line, request);
+		add_html(buffer, buffer_text(&line));
+		buffer_add(buffer, "</title></path>\n");
+		buffer->failed |= line.failed;
+	}
+}
+
+static void add_requests(struct buffer *buffer, const struct queue *queue)
+{
+	enum { LINES_MAX = 64 };
+
+	if (!queue->request_num && !queue->requests_problem)
+		return;
+	buffer_add(buffer, "<p class=\"dim\">requests in flight: ");
+	_cleanup_buffer_ struct buffer summary = { 0 };
+	requests_add_summary(&summary, queue);
+	add_html(buffer, buffer_text(&summary));
+	buffer_add(buffer, "</p>\n<ul class=\"requests\">\n");
+	for (size_t i = 0; i < queue->request_num && i < LINES_MAX; i++) {
+		_cleanup_buffer_ struct buffer line = { 0 };
+
+		requests_add_line(&line, &queue->requests[i]);
+		buffer_add(buffer, "<li>");
+		add_html(buffer, buffer_text(&line));
+		buffer_add(buffer, "</li>\n");
+		buffer->failed |= line.failed;
+	}
+	if (queue->request_num > LINES_MAX)
+		buffer_printf(buffer, "<li>and %zu more: report.json has them</li>\n",
+			      queue->request_num - LINES_MAX);
+	if (queue->requests_problem) {
+		buffer_add(buffer, "<li>");
+		add_html(buffer, queue->requests_problem);
+		buffer_add(buffer, "</li>\n");
+	}
+	buffer_add(buffer, "</ul>\n");
+	buffer->failed |= summary.failed;
+}
+
 static void add_ring(struct buffer *buffer, const struct queue *queue)
 {
 	uint64_t num = fact_known(queue->vring_num) ? queue->vring_num.value : 0;
@@ -289,6 +355,7 @@ static void add_ring(struct buffer *buffer, const struct queue *queue)
 			add_mark(buffer, &marks[i], num);
 		add_legend(buffer, mark_num - 1 - i, &marks[i], length);
 	}
+	add_heads(buffer, queue, num);
 	buffer_add(buffer, "</svg>\n");
 }
 
@@ -310,8 +377,10 @@ static void add_place(const struct view *view, struct buffer *buffer, const stru
 		buffer_add(buffer, "</li>\n");
 	}
 	buffer_add(buffer, "</ul>\n");
-	if (queue->readable && queue->set_up && place->finding->severity == SEVERITY_STUCK)
+	if (queue->readable && queue->set_up && place->finding->severity == SEVERITY_STUCK) {
 		add_ring(buffer, queue);
+		add_requests(buffer, queue);
+	}
 }
 
 static void add_group(const struct view *view, struct buffer *buffer, const struct group *group)
@@ -498,6 +567,7 @@ static void add_queue(const struct view *view, struct buffer *buffer, size_t dev
 		buffer_add(buffer, "</p>\n");
 		buffer->failed |= picture.failed;
 	}
+	add_requests(buffer, queue);
 	add_problem(buffer, queue->problem);
 	add_problem(buffer, queue->ring_problem);
 	add_facts(buffer, queue);

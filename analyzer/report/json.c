@@ -16,6 +16,7 @@
 #include "report/buffer.h"
 #include "report/document.h"
 #include "report/report.h"
+#include "report/requests.h"
 #include "report/view.h"
 #include "report/words.h"
 
@@ -233,6 +234,53 @@ static void add_problems(struct writer *writer, json_object *object, const struc
 		   queue->problem || queue->ring_problem ? buffer_text(&reason) : NULL);
 }
 
+static void add_optional(struct writer *writer, json_object *object, const char *name,
+			 struct fact fact)
+{
+	if (fact_known(fact))
+		add_number(writer, object, name, fact.value);
+	else if (fact.state == FACT_UNREADABLE)
+		add_null(writer, object, name);
+}
+
+static void add_request(struct writer *writer, json_object *array, const struct request *request)
+{
+	json_object *object = append_object(writer, array);
+
+	if (fact_known(request->head))
+		add_number(writer, object, "head", request->head.value);
+	else
+		add_null(writer, object, "head");
+	add_string(writer, object, "source", request_source_word(request->source));
+	add_string(writer, object, "stage", request_stage_word(request->stage));
+	add_string(writer, object, "found-in", request->found_in);
+	add_address(writer, object, "host-address", request->address);
+	for (size_t i = 0; i < request->field_num; i++) {
+		const struct request_field *field = &request->fields[i];
+
+		if (*field->text)
+			add_string(writer, object, field->name, field->text);
+		else
+			add_number(writer, object, field->name, field->value);
+	}
+	add_optional(writer, object, "descriptors", request->descriptors);
+	add_optional(writer, object, "out-length", request->out_length);
+	add_optional(writer, object, "in-length", request->in_length);
+	add_optional(writer, object, "indirect", request->indirect);
+	add_optional(writer, object, "age-ns", request->age_ns);
+	add_string(writer, object, "fault", chain_fault_word(request->fault));
+}
+
+static void add_requests(struct writer *writer, json_object *object, const struct queue *queue)
+{
+	json_object *requests = add_array(writer, object, "requests");
+
+	for (size_t i = 0; i < queue->request_num; i++)
+		add_request(writer, requests, &queue->requests[i]);
+	add_bool(writer, object, "requests-complete", queue->requests_complete);
+	add_string(writer, object, "requests-problem", queue->requests_problem);
+}
+
 static void add_queue(struct writer *writer, json_object *array, const struct queue *queue,
 		      struct queue_diagnosis diagnosis)
 {
@@ -257,7 +305,26 @@ static void add_queue(struct writer *writer, json_object *array, const struct qu
 		  queue_fact_descriptor_num, "queue-index");
 	add(writer, object, "unreadable", unreadable);
 	add_problems(writer, object, queue);
+	add_requests(writer, object, queue);
 	add_verdict(writer, object, queue, diagnosis);
+}
+
+static void add_backend(struct writer *writer, json_object *array, const struct backend *backend)
+{
+	json_object *object = append_object(writer, array);
+	json_object *unreadable = json_object_new_array();
+
+	add_string(writer, object, "kind", backend_kind_word(backend->kind));
+	add_string(writer, object, "name", backend->name);
+	add_string(writer, object, "node", backend->node);
+	add_string(writer, object, "type", backend->type);
+	add_address(writer, object, "host-address", backend->address);
+	add_number(writer, object, "first-queue", backend->first_queue);
+	add_number(writer, object, "num-queues", backend->queue_num);
+	add_facts(writer, object, unreadable, backend, backend_fact_descriptors,
+		  backend_fact_descriptor_num, NULL);
+	add(writer, object, "unreadable", unreadable);
+	add_string(writer, object, "unreadable-reason", backend->problem);
 }
 
 static void add_device(struct writer *writer, json_object *array, const struct analysis *analysis,
@@ -295,6 +362,9 @@ static void add_device(struct writer *writer, json_object *array, const struct a
 	add(writer, object, "unreadable", unreadable);
 	add_string(writer, object, "unreadable-reason", device->problem);
 
+	json_object *backends = add_array(writer, object, "backends");
+	for (size_t i = 0; i < device->backend_num; i++)
+		add_backend(writer, backends, &device->backends[i]);
 	json_object *queues = add_array(writer, object, "queues");
 	for (size_t i = 0; i < device->queue_num; i++)
 		if (device->queues[i].selected)
@@ -325,6 +395,41 @@ static void add_devices(struct writer *writer, json_object *document,
 	for (size_t i = 0; i < analysis->sample.device_num; i++)
 		if (device_selected(&analysis->sample.devices[i], all_selected))
 			add_device(writer, devices, analysis, i);
+}
+
+/** Who would do the work: what was looked at of QEMU's event loops and threads. */
+static void add_workers(struct writer *writer, json_object *document,
+			const struct analysis *analysis)
+{
+	json_object *loops = add_array(writer, document, "event-loops");
+	json_object *threads = add_array(writer, document, "threads");
+
+	for (size_t i = 0; analysis && i < analysis->sample.context_num; i++) {
+		const struct context *context = &analysis->sample.contexts[i];
+		json_object *object = append_object(writer, loops);
+		json_object *unreadable = json_object_new_array();
+
+		add_string(writer, object, "name", context->name);
+		add_address(writer, object, "host-address", context->address);
+		add_bool(writer, object, "main", context->main);
+		add_facts(writer, object, unreadable, context, context_fact_descriptors,
+			  context_fact_descriptor_num, NULL);
+		add(writer, object, "unreadable", unreadable);
+	}
+	for (size_t i = 0; analysis && i < analysis->sample.thread_num; i++) {
+		const struct thread *thread = &analysis->sample.threads[i];
+		json_object *object = append_object(writer, threads);
+		const char state[2] = { thread->state };
+
+		add_number(writer, object, "tid", (uint64_t)thread->tid);
+		add_string(writer, object, "name", *thread->name ? thread->name : NULL);
+		add_string(writer, object, "state", thread->state ? state : NULL);
+		add_string(writer, object, "activity", thread_activity_word(thread->activity));
+		add_string(writer, object, "waits-in", *thread->syscall ? thread->syscall : NULL);
+		if (fact_known(thread->lock))
+			add_address(writer, object, "lock", thread->lock.value);
+		add_optional(writer, object, "lock-owner", thread->lock_owner);
+	}
 }
 
 static void add_target(struct writer *writer, json_object *document,
@@ -474,6 +579,7 @@ struct virtq_error *report_json(const struct analysis *analysis, const struct vi
 	add_strings(&writer, document, "incomplete", analysis ? analysis->incomplete : NULL,
 		    analysis ? analysis->incomplete_num : 0);
 	add_devices(&writer, document, analysis);
+	add_workers(&writer, document, analysis);
 	add_context(&writer, document, analysis);
 	if (writer.failed)
 		return &virtq_error_no_memory;

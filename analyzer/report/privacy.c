@@ -706,6 +706,14 @@ static struct virtq_error *apply_findings(struct privacy *privacy, struct diagno
 	return NULL;
 }
 
+static struct virtq_error *apply_backend(struct privacy *privacy, struct backend *backend)
+{
+	TRY(apply(privacy, &backend->name, privacy_add_text));
+	TRY(apply(privacy, &backend->node, privacy_add_text));
+	TRY(apply(privacy, &backend->type, privacy_add_text));
+	return apply(privacy, &backend->problem, privacy_add_text);
+}
+
 static struct virtq_error *apply_sample(struct privacy *privacy, struct sample *sample)
 {
 	TRY(apply_all(privacy, sample->problems, sample->problem_num));
@@ -716,8 +724,16 @@ static struct virtq_error *apply_sample(struct privacy *privacy, struct sample *
 		for (size_t j = 0; j < device->queue_num; j++) {
 			TRY(apply(privacy, &device->queues[j].problem, privacy_add_text));
 			TRY(apply(privacy, &device->queues[j].ring_problem, privacy_add_text));
+			TRY(apply(privacy, &device->queues[j].requests_problem, privacy_add_text));
 		}
+		for (size_t j = 0; j < device->backend_num; j++)
+			TRY(apply_backend(privacy, &device->backends[j]));
 	}
+	for (size_t i = 0; i < sample->context_num; i++)
+		TRY(apply(privacy, &sample->contexts[i].name, privacy_add_text));
+	for (size_t i = 0; i < sample->thread_num; i++)
+		TRY(privacy_apply_name(privacy, sample->threads[i].name,
+				       sizeof(sample->threads[i].name)));
 	return NULL;
 }
 

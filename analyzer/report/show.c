@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The report of `virtq show`: everything about a queue, the meaning first. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "report/report.h"
+#include "report/requests.h"
 #include "report/view.h"
 #include "report/words.h"
 
@@ -116,6 +118,126 @@ static void add_event(const struct view *view, struct buffer *buffer, const char
 	buffer->failed |= line.failed;
 }
 
+/** The ring as it lies in memory: which slots are out, and where the indices stand. */
+static void add_strip(const struct view *view, struct buffer *buffer, const struct queue *queue)
+{
+	static const char indent[] = "              ";
+	_cleanup_buffer_ struct buffer strip = { 0 }, marks = { 0 };
+	size_t used = strlen(indent) + 2;
+
+	requests_add_strip(&strip, &marks, queue,
+			   view->width > used + 16 ? (unsigned int)(view->width - used) : 16);
+	if (!strip.length)
+		return;
+	buffer_printf(buffer, "%s%s\n%s%s\n", indent, buffer_text(&strip), indent,
+		      buffer_text(&marks));
+	view_add_item(view, buffer, indent,
+		      queue->vhost ? "B in the backend or not seen; u used, a avail, * both" :
+				     "D in the device, T not taken, N not seen; "
+				     "u used, l last, s shadow, a avail, * several");
+	buffer->failed |= strip.failed | marks.failed;
+}
+
+static void add_requests(const struct view *view, struct buffer *buffer, const struct queue *queue)
+{
+	static const char indent[] = "              ";
+	_cleanup_buffer_ struct buffer summary = { 0 };
+
+	requests_add_summary(&summary, queue);
+	if (summary.length)
+		view_add_item(view, buffer, "  requests    ", buffer_text(&summary));
+	for (size_t i = 0; i < queue->request_num; i++) {
+		_cleanup_buffer_ struct buffer line = { 0 };
+
+		requests_add_line(&line, &queue->requests[i]);
+		view_add_raw_item(view, buffer, indent, buffer_text(&line));
+		buffer->failed |= line.failed;
+	}
+	if (queue->requests_problem)
+		view_add_raw_item(view, buffer, summary.length ? indent : "  requests    ",
+				  queue->requests_problem);
+	buffer->failed |= summary.failed;
+}
+
+/** Whose event loop polls for the driver's kicks, and what its thread was doing. */
+static void add_listener(const struct view *view, struct buffer *buffer, const struct queue *queue)
+{
+	const struct sample *sample = &view->analysis->sample;
+	_cleanup_buffer_ struct buffer line = { 0 };
+	const struct context *context = NULL;
+
+	if (!fact_known(queue->listeners))
+		return;
+	for (size_t i = 0; i < sample->context_num; i++)
+		if (fact_is(queue->listener, sample->contexts[i].address))
+			context = &sample->contexts[i];
+	if (!queue->listeners.value) {
+		context = NULL;
+		buffer_add(&line, "nobody polls the kick eventfd");
+	} else if (context && context->name) {
+		buffer_printf(&line, "%s%s", context->main ? "" : "IOThread ", context->name);
+	} else {
+		buffer_add(&line, "an event loop without a name");
+	}
+	for (size_t i = 0; context && i < sample->thread_num; i++) {
+		const struct thread *thread = &sample->threads[i];
+		const char *activity = thread_activity_word(thread->activity);
+
+		if (!fact_is(context->thread_id, (uint64_t)thread->tid))
+			continue;
+		buffer_printf(&line, ", thread %ld%s%s", (long)thread->tid, activity ? ": " : "",
+			      activity ? activity : "");
+		if (*thread->syscall)
+			buffer_printf(&line, " (%s)", thread->syscall);
+		if (fact_known(thread->lock_owner))
+			buffer_printf(&line, ", for a mutex that thread %" PRIu64 " holds",
+				      thread->lock_owner.value);
+	}
+	view_add_raw_item(view, buffer, "  listener    ", buffer_text(&line));
+	buffer->failed |= line.failed;
+}
+
+static bool stands_behind(const struct backend *backend, const struct queue *queue)
+{
+	return queue->index >= backend->first_queue &&
+	       queue->index - backend->first_queue < backend->queue_num;
+}
+
+static void add_backend(const struct view *view, struct buffer *buffer,
+			const struct backend *backend)
+{
+	_cleanup_buffer_ struct buffer title = { 0 };
+
+	buffer_printf(&title, "%s %s", backend_kind_word(backend->kind),
+		      backend->name ? backend->name : "without a name");
+	if (backend->node)
+		buffer_printf(&title, ", node %s", backend->node);
+	if (backend->type)
+		buffer_printf(&title, ", %s", backend->type);
+	buffer_printf(&title, ", at 0x%" PRIx64, backend->address);
+	view_add_raw_item(view, buffer, "  backend     ", buffer_text(&title));
+	view_add_present_facts(view, buffer, backend, backend_fact_descriptors,
+			       backend_fact_descriptor_num);
+	if (backend->problem)
+		view_add_raw_item(view, buffer, "  unreadable  ", backend->problem);
+	buffer->failed |= title.failed;
+}
+
+/** Those that stand behind a queue that is shown. */
+static void add_backends(const struct view *view, struct buffer *buffer,
+			 const struct device *device)
+{
+	for (size_t i = 0; i < device->backend_num; i++) {
+		bool shown = false;
+
+		for (size_t j = 0; j < device->queue_num; j++)
+			shown |= device->queues[j].selected &&
+				 stands_behind(&device->backends[i], &device->queues[j]);
+		if (shown)
+			add_backend(view, buffer, &device->backends[i]);
+	}
+}
+
 static void add_ring(const struct view *view, struct buffer *buffer, const struct queue *queue)
 {
 	_cleanup_buffer_ struct buffer line = { 0 };
@@ -131,11 +253,14 @@ static void add_ring(const struct view *view, struct buffer *buffer, const struc
 	show_add_picture(&line, queue);
 	view_add_item(view, buffer, "  ring        ", buffer_text(&line));
 	buffer->failed |= line.failed;
+	add_strip(view, buffer, queue);
+	add_requests(view, buffer, queue);
 	add_event(view, buffer, "  interrupt   ", "used_event", queue->used_event,
 		  queue->vhost ? "used->idx" : "used_idx",
 		  queue->vhost ? queue->used_ring_idx : queue->used_idx, queue->vring_num);
 	add_event(view, buffer, "  kick        ", "avail_event", queue->avail_event, "avail->idx",
 		  queue->avail_idx, queue->vring_num);
+	add_listener(view, buffer, queue);
 	if (queue->vhost)
 		view_add_item(view, buffer, "  note        ",
 			      "a vhost backend serves this queue: "
@@ -219,6 +344,7 @@ struct virtq_error *report_show(const struct analysis *analysis,
 			continue;
 		buffer_add(&buffer, "\n");
 		view_add_device(&view, &buffer, i);
+		add_backends(&view, &buffer, &sample->devices[i]);
 	}
 	if (analysis->incomplete_num)
 		buffer_add(&buffer, "\n");

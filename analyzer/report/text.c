@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "report/groups.h"
 #include "report/report.h"
+#include "report/requests.h"
 #include "report/utf8.h"
 #include "report/view.h"
 #include "report/words.h"
@@ -71,6 +72,36 @@ static void add_answer(const struct view *view, struct buffer *buffer, const str
 	}
 }
 
+/** The requests that wait, the oldest first, once for each queue that is stuck. */
+static void add_place_requests(const struct view *view, struct buffer *buffer,
+			       const struct place *place)
+{
+	enum { FEW = 3, MANY = 32 };
+	const struct queue *queue =
+		&view->analysis->sample.devices[place->device].queues[place->queue];
+	struct queue_diagnosis diagnosis = view_diagnosis(view->analysis, place->device,
+							  place->queue);
+	size_t most = view->verbose ? MANY : FEW;
+
+	if (place->finding->severity != SEVERITY_STUCK || place->finding != diagnosis.findings)
+		return;
+	for (size_t i = 0; i < queue->request_num && i < most; i++) {
+		_cleanup_buffer_ struct buffer line = { 0 };
+
+		buffer_add(&line, "request ");
+		requests_add_line(&line, &queue->requests[i]);
+		view_add_raw_item(view, buffer, "    - ", buffer_text(&line));
+		buffer->failed |= line.failed;
+	}
+	if (queue->request_num > most) {
+		_cleanup_buffer_ struct buffer line = { 0 };
+
+		buffer_printf(&line, "and %zu more requests", queue->request_num - most);
+		view_add_item(view, buffer, "    - ", buffer_text(&line));
+		buffer->failed |= line.failed;
+	}
+}
+
 /** Add the evidence of one finding of a group. */
 static void add_place_evidence(const struct view *view, struct buffer *buffer,
 			       const struct place *place)
@@ -94,6 +125,7 @@ static void add_place_evidence(const struct view *view, struct buffer *buffer,
 	buffer->failed |= line.failed;
 	for (size_t i = 0; i < place->finding->evidence_num; i++)
 		view_add_raw_item(view, buffer, "    - ", place->finding->evidence[i]);
+	add_place_requests(view, buffer, place);
 }
 
 static void add_group_heading(const struct view *view, struct buffer *buffer,

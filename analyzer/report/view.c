@@ -262,24 +262,31 @@ static void add_name_hex(const struct view *view, struct buffer *buffer, const c
 	buffer->failed |= value.failed;
 }
 
+void view_add_present_facts(const struct view *view, struct buffer *buffer, const void *base,
+			    const struct fact_descriptor *descriptors, size_t num)
+{
+	for (size_t i = 0; i < num; i++) {
+		_cleanup_buffer_ struct buffer value = { 0 };
+		struct fact fact = fact_at(base, &descriptors[i]);
+
+		if (fact.state == FACT_ABSENT)
+			continue;
+		words_add_fact(&value, &descriptors[i], fact);
+		add_name_value(view, buffer, descriptors[i].name, buffer_text(&value));
+		buffer->failed |= value.failed;
+	}
+}
+
 void view_add_facts(const struct view *view, struct buffer *buffer, const void *base,
 		    const struct fact_descriptor *descriptors, size_t num)
 {
 	_cleanup_buffer_ struct buffer absent = { 0 };
 
-	for (size_t i = 0; i < num; i++) {
-		_cleanup_buffer_ struct buffer value = { 0 };
-		struct fact fact = fact_at(base, &descriptors[i]);
-
-		if (fact.state == FACT_ABSENT) {
+	view_add_present_facts(view, buffer, base, descriptors, num);
+	for (size_t i = 0; i < num; i++)
+		if (fact_at(base, &descriptors[i]).state == FACT_ABSENT)
 			buffer_printf(&absent, "%s%s", absent.length ? ", " : "",
 				      descriptors[i].name);
-			continue;
-		}
-		words_add_fact(&value, &descriptors[i], fact);
-		add_name_value(view, buffer, descriptors[i].name, buffer_text(&value));
-		buffer->failed |= value.failed;
-	}
 	if (absent.length)
 		add_name_value(view, buffer, "absent", buffer_text(&absent));
 	buffer->failed |= absent.failed;

@@ -55,6 +55,10 @@ void view_add_header(const struct view *view, struct buffer *buffer);
 void view_add_facts(const struct view *view, struct buffer *buffer, const void *base,
 		    const struct fact_descriptor *descriptors, size_t num);
 
+/** The same without the absent ones. */
+void view_add_present_facts(const struct view *view, struct buffer *buffer, const void *base,
+			    const struct fact_descriptor *descriptors, size_t num);
+
 /** Add the device's names, its state, and its facts. */
 void view_add_device(const struct view *view, struct buffer *buffer, size_t device);
 

@@ -193,6 +193,21 @@ static const struct {
 	{ "device-event-off-wrap", add_off_wrap },
 };
 
+const char *backend_kind_word(enum backend_kind kind)
+{
+	static const char *const words[] = { "disk", "net", "port", "vhost", "other" };
+
+	return kind < ARRAY_SIZE(words) ? words[kind] : "other";
+}
+
+const char *thread_activity_word(enum thread_activity activity)
+{
+	static const char *const words[] = { NULL, "running", "polling", "locking", "blocked",
+					     "stopped" };
+
+	return activity < ARRAY_SIZE(words) ? words[activity] : NULL;
+}
+
 const char *fact_enum_word(enum fact_format format, uint64_t value)
 {
 	/* qapi/block-core.json: BlockDeviceIoStatus, BlockdevOnError */

@@ -11,6 +11,9 @@ const char *error_code_word(enum virtq_error_code code);
 const char *confidence_word(enum confidence confidence);
 const char *severity_word(enum severity severity);
 const char *queue_kind_word(enum queue_kind kind);
+const char *backend_kind_word(enum backend_kind kind);
+/** "running", "polling", "locking", "blocked", "stopped"; NULL if it is not known. */
+const char *thread_activity_word(enum thread_activity activity);
 
 /** "little", "big" or "unspecified", as x-query-virtio-status prints VirtIODevice.device_endian. */
 const char *device_endian_word(uint64_t endian);

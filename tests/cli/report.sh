@@ -125,7 +125,7 @@ equal "gdb has nothing to complain of but what is not there" "" \
 # ---- The schema --------------------------------------------------------------------------------------
 
 # Strict: a member that the schema does not have is an error.
-jq 'walk(if type == "object" and has("properties") then .additionalProperties = false else . end)' \
+jq 'walk(if type == "object" and has("properties") and (has("additionalProperties") | not) then .additionalProperties = false else . end)' \
     analyzer/report/virtq.schema.json >"$tap_dir/strict.json"
 if jsonschema=$(command -v /usr/bin/jsonschema || command -v jsonschema); then
     validate() {

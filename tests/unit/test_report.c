@@ -628,6 +628,120 @@ static void test_show_packed(void **state)
 	model_destroy(analysis);
 }
 
+/* ---- requests, backends, event loops ---- */
+
+/** The stuck disk's request, its disk, and who polls for its kicks. */
+static struct analysis *model_evidence(void)
+{
+	struct analysis *analysis = model_stuck_disk();
+	struct device *disk = &analysis->sample.devices[0];
+	struct queue *queue = &disk->queues[0];
+
+	queue->requests = zeroed(1, sizeof(struct request));
+	queue->requests[queue->request_num++] = (struct request){
+		.head = fact_of(12),
+		.stage = REQUEST_IN_DEVICE,
+		.found_in = "throttled requests",
+		.address = 0x7f0000abc000,
+		.descriptors = fact_of(3),
+		.out_length = fact_of(16),
+		.in_length = fact_of(4097),
+		.age_ns = fact_of(UINT64_C(35000000000)),
+		.fields = { { "type", 0, "in" }, { "sector", 80, "" }, { "length", 4096, "" } },
+		.field_num = 3,
+	};
+	queue->requests_complete = true;
+	queue->listeners = fact_of(1);
+	queue->listener = fact_of(0x5555aaaa0000);
+	disk->backends = zeroed(1, sizeof(struct backend));
+	disk->backends[disk->backend_num++] = (struct backend){
+		.kind = BACKEND_DISK,
+		.name = copy("drive0"),
+		.node = copy("node0\x1b"),
+		.queue_num = 1,
+		.throttled_reads = fact_of(1),
+		.iostatus = fact_of(2),
+		.on_write_error = fact_of(3),
+		.in_flight = fact_unreadable(),
+	};
+	analysis->sample.contexts = zeroed(1, sizeof(struct context));
+	analysis->sample.context_num = 1;
+	analysis->sample.contexts[0] = (struct context){ .address = 0x5555aaaa0000,
+							 .name = copy("iothread0"),
+							 .thread_id = fact_of(4711) };
+	analysis->sample.threads = zeroed(1, sizeof(struct thread));
+	analysis->sample.thread_num = 1;
+	analysis->sample.threads[0] = (struct thread){ .tid = 4711, .name = "IO iothread0",
+						       .state = 'S',
+						       .activity = THREAD_LOCKING,
+						       .syscall = "futex",
+						       .lock = fact_of(0x7000),
+						       .lock_owner = fact_of(4700) };
+	return analysis;
+}
+
+static void test_show_evidence(void **state)
+{
+	(void)state;
+	struct analysis *analysis = model_evidence();
+
+	for (size_t i = 1; i < analysis->sample.device_num; i++)
+		for (size_t j = 0; j < analysis->sample.devices[i].queue_num; j++)
+			analysis->sample.devices[i].queues[j].selected = false;
+	_cleanup_free_ char *text = show_of(analysis, (struct virtq_render_options){ 0 });
+
+	/* 256 slots, four of them a column: used 6 is in the second, as is all else */
+	assert_has(text, "              [.D....");
+	assert_has(text, "\n                *\n");
+	assert_has(text, "  requests    1 in the device, 0 not taken\n");
+	assert_has(text, "              head 12: in, sector 80, length 4096; taken 35 s ago; "
+			 "throttled requests; 3\n");
+	assert_has(text, "              descriptors, 16 bytes out, 4097 in\n");
+	assert_has(text, "  listener    IOThread iothread0, thread 4711: locking (futex), for a mutex "
+			 "that thread 4700 holds\n");
+	assert_has(text, "  backend     disk drive0, node node0\\x1b, at 0x0\n");
+	assert_has(text, "  throttled-reads            1\n");
+	assert_has(text, "  iostatus                   nospace\n");
+	assert_has(text, "  on-write-error             stop\n");
+	assert_has(text, "  in-flight                  unreadable\n");
+	assert_tidy(text, 100);
+
+	/* a backend of other queues is not shown, and a queue nobody polls says so */
+	analysis->sample.devices[0].backends[0].first_queue = 1;
+	analysis->sample.devices[0].queues[0].listeners = fact_of(0);
+	_cleanup_free_ char *other = show_of(analysis, (struct virtq_render_options){ 0 });
+	assert_has_not(other, "drive0");
+	assert_has(other, "  listener    nobody polls the kick eventfd\n");
+	model_destroy(analysis);
+}
+
+static void test_text_names_the_oldest_requests(void **state)
+{
+	(void)state;
+	struct analysis *analysis = model_evidence();
+	struct queue *queue = &analysis->sample.devices[0].queues[0];
+	struct request request = queue->requests[0];
+
+	_cleanup_free_ char *one = text_of(analysis, (struct virtq_render_options){ 0 });
+	assert_has(one, "    - request head 12: in, sector 80, length 4096;");
+
+	free(queue->requests);
+	queue->requests = zeroed(5, sizeof(struct request));
+	queue->request_num = 5;
+	for (size_t i = 0; i < 5; i++) {
+		queue->requests[i] = request;
+		queue->requests[i].head = fact_of(i);
+	}
+	_cleanup_free_ char *five = text_of(analysis, (struct virtq_render_options){ 0 });
+	assert_has(five, "    - request head 2: in,");
+	assert_has_not(five, "    - request head 3: in,");
+	assert_has(five, "    - and 2 more requests\n");
+	_cleanup_free_ char *all =
+		text_of(analysis, (struct virtq_render_options){ .verbose = true });
+	assert_has(all, "    - request head 4: in,");
+	model_destroy(analysis);
+}
+
 /* ---- JSON ---- */
 
 static json_object *json_of(const struct analysis *analysis, const struct virtq_error *error)
@@ -813,6 +927,45 @@ static void test_json_has_every_fact(void **state)
 	model_destroy(analysis);
 }
 
+static void test_json_evidence(void **state)
+{
+	(void)state;
+	struct analysis *analysis = model_evidence();
+	json_object *document = json_of(analysis, NULL);
+	json_object *device = element(document, "devices", 0);
+	json_object *queue = element(device, "queues", 0);
+	json_object *request = element(queue, "requests", 0);
+
+	assert_true(bool_member(queue, "requests-complete"));
+	assert_int_equal(number_member(request, "head"), 12);
+	assert_string_equal(string_member(request, "source"), "exact");
+	assert_string_equal(string_member(request, "stage"), "in-device");
+	assert_string_equal(string_member(request, "found-in"), "throttled requests");
+	assert_string_equal(string_member(request, "type"), "in");
+	assert_int_equal(number_member(request, "sector"), 80);
+	assert_int_equal(number_member(request, "length"), 4096);
+	assert_int_equal(number_member(request, "age-ns"), 35000000000);
+	assert_null(member(request, "fault"));
+
+	json_object *disk = element(device, "backends", 0);
+	assert_string_equal(string_member(disk, "kind"), "disk");
+	assert_string_equal(string_member(disk, "iostatus"), "nospace");
+	assert_string_equal(string_member(disk, "on-write-error"), "stop");
+	assert_null(member(disk, "in-flight"));
+	assert_int_equal(length_of(disk, "unreadable"), 1);
+	assert_int_equal(length_of(element(document, "devices", 1), "backends"), 0);
+
+	json_object *loop = element(document, "event-loops", 0);
+	assert_string_equal(string_member(loop, "name"), "iothread0");
+	assert_int_equal(number_member(loop, "thread-id"), 4711);
+	json_object *thread = element(document, "threads", 0);
+	assert_string_equal(string_member(thread, "activity"), "locking");
+	assert_string_equal(string_member(thread, "lock"), "0x7000");
+	assert_int_equal(number_member(thread, "lock-owner"), 4700);
+	json_object_put(document);
+	model_destroy(analysis);
+}
+
 static void test_json_unreadable(void **state)
 {
 	(void)state;
@@ -932,6 +1085,9 @@ int main(void)
 		cmocka_unit_test(test_forty_devices_fit),
 		cmocka_unit_test(test_show),
 		cmocka_unit_test(test_show_packed),
+		cmocka_unit_test(test_show_evidence),
+		cmocka_unit_test(test_text_names_the_oldest_requests),
+		cmocka_unit_test(test_json_evidence),
 		cmocka_unit_test(test_json_holds_the_model),
 		cmocka_unit_test(test_json_has_every_fact),
 		cmocka_unit_test(test_json_unreadable),

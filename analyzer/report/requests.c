@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "report/requests.h"
+#include "vring/vring.h"
+
+const char *request_source_word(enum request_source source)
+{
+	return source == REQUEST_EXACT ? "exact" : "estimated";
+}
+
+const char *request_stage_word(enum request_stage stage)
+{
+	return stage == REQUEST_AVAILABLE ? "available" : "in-device";
+}
+
+const char *chain_fault_word(enum chain_fault fault)
+{
+	static const char *const words[] = {
+		[CHAIN_UNREADABLE] = "unreadable",
+		[CHAIN_HEAD] = "head-index",
+		[CHAIN_NEXT] = "next-index",
+		[CHAIN_LOOP] = "loop",
+		[CHAIN_INDIRECT_LENGTH] = "indirect-length",
+		[CHAIN_INDIRECT_NESTED] = "indirect-nested",
+		[CHAIN_ORDER] = "readable-after-writable",
+		[CHAIN_EMPTY] = "zero-length",
+		[CHAIN_ADDRESS] = "address-outside-ram",
+	};
+
+	return fault < ARRAY_SIZE(words) ? words[fault] : NULL;
+}
+
+static void add_fields(struct buffer *buffer, const struct request *request)
+{
+	for (size_t i = 0; i < request->field_num; i++) {
+		const struct request_field *field = &request->fields[i];
+
+		buffer_add(buffer, i ? ", " : ": ");
+		/* "in, sector 80": the type needs no name */
+		if (strcmp(field->name, "type") != 0)
+			buffer_printf(buffer, "%s ", field->name);
+		if (*field->text)
+			buffer_add(buffer, field->text);
+		else
+			buffer_printf(buffer, "%" PRIu64, field->value);
+	}
+}
+
+static void add_age(struct buffer *buffer, struct fact age_ns)
+{
+	if (!fact_known(age_ns))
+		return;
+	uint64_t ms = age_ns.value / 1000000;
+	if (ms < 10000)
+		buffer_printf(buffer, "; taken %" PRIu64 " ms ago", ms);
+	else
+		buffer_printf(buffer, "; taken %" PRIu64 " s ago", ms / 1000);
+}
+
+void requests_add_line(struct buffer *buffer, const struct request *request)
+{
+	const char *fault = chain_fault_word(request->fault);
+
+	if (fact_known(request->head))
+		buffer_printf(buffer, "head %" PRIu64, request->head.value);
+	else
+		buffer_add(buffer, "head ?");
+	if (request->source == REQUEST_ESTIMATED)
+		buffer_add(buffer, " (estimated)");
+	add_fields(buffer, request);
+	add_age(buffer, request->age_ns);
+	if (request->found_in)
+		buffer_printf(buffer, "; %s", request->found_in);
+	if (fact_known(request->descriptors))
+		buffer_printf(buffer, "; %" PRIu64 " descriptor%s", request->descriptors.value,
+			      request->descriptors.value == 1 ? "" : "s");
+	if (fact_known(request->out_length) && fact_known(request->in_length))
+		buffer_printf(buffer, ", %" PRIu64 " bytes out, %" PRIu64 " in",
+			      request->out_length.value, request->in_length.value);
+	if (fault)
+		buffer_printf(buffer, "; its descriptors: %s", fault);
+}
+
+void requests_add_summary(struct buffer *buffer, const struct queue *queue)
+{
+	size_t available = 0;
+
+	if (!queue->request_num)
+		return;
+	for (size_t i = 0; i < queue->request_num; i++)
+		available += queue->requests[i].stage == REQUEST_AVAILABLE;
+	buffer_printf(buffer, "%zu in the device, %zu not taken", queue->request_num - available,
+		      available);
+	if (!queue->requests_complete)
+		buffer_add(buffer, ", and more that were not found");
+}
+
+/* ---- The ring as a strip -------------------------------------------------------------- */
+
+/** An index of the ring, oldest first, and what the slots before it hold. */
+struct strip_mark {
+	char letter;
+	struct fact index;
+	char slots; /**< From the mark before to this one. */
+};
+
+static size_t find_marks(const struct queue *queue, struct strip_mark marks[4])
+{
+	const struct strip_mark split[] = {
+		{ 'u', queue->used_idx, ' ' },
+		{ 'l', queue->last_avail_idx, 'D' },
+		{ 's', queue->shadow_avail_idx, 'T' },
+		{ 'a', queue->avail_idx, 'N' },
+	};
+	const struct strip_mark vhost[] = {
+		{ 'u', queue->used_ring_idx, ' ' },
+		{ 'a', queue->avail_idx, 'B' },
+	};
+	size_t num = queue->vhost ? ARRAY_SIZE(vhost) : queue->packed ? 2 : ARRAY_SIZE(split);
+
+	memcpy(marks, queue->vhost ? vhost : split, num * sizeof(*marks));
+	return num;
+}
+
+static uint64_t slots_between(const struct queue *queue, struct fact from, struct fact to)
+{
+	if (!fact_known(from) || !fact_known(to))
+		return 0;
+	if (!queue->packed)
+		return fact_distance(to, from);
+	return vring_packed_distance((unsigned int)to.value,
+				     fact_true(queue->last_avail_wrap_counter),
+				     (unsigned int)from.value,
+				     fact_true(queue->used_wrap_counter),
+				     (unsigned int)queue->vring_num.value);
+}
+
+enum { STRIP_WIDTH_MAX = 128 };
+
+void requests_add_strip(struct buffer *buffer, struct buffer *mark_line, const struct queue *queue,
+			unsigned int width)
+{
+	uint64_t num = fact_known(queue->vring_num) ? queue->vring_num.value : 0;
+	char strip[STRIP_WIDTH_MAX + 1], letters[STRIP_WIDTH_MAX + 1];
+	struct strip_mark marks[4];
+	size_t mark_num = find_marks(queue, marks);
+	bool any = false;
+
+	if (!num || num > VRING_NUM_MAX || (queue->vhost && queue->packed))
+		return;
+	/* each column stands for as many slots as it takes to fit */
+	uint64_t columns_max = width < STRIP_WIDTH_MAX ? width : STRIP_WIDTH_MAX;
+	uint64_t slots = columns_max ? (num + columns_max - 1) / columns_max : num;
+	size_t columns = (size_t)((num + slots - 1) / slots);
+	memset(strip, '.', columns);
+	memset(letters, ' ', columns);
+	strip[columns] = letters[columns] = '\0';
+	for (size_t i = 0; i < mark_num; i++) {
+		uint64_t length = i ? slots_between(queue, marks[i - 1].index, marks[i].index) : 0;
+
+		if (length > num)
+			return; /* impossible: the finding says so */
+		for (uint64_t j = 0; j < length; j++)
+			strip[(marks[i - 1].index.value + j) % num / slots] = marks[i].slots;
+		any |= length;
+	}
+	for (size_t i = mark_num; i--;) {
+		if (!fact_known(marks[i].index))
+			continue;
+		char *letter = &letters[marks[i].index.value % num / slots];
+		*letter = *letter == ' ' ? marks[i].letter : '*';
+	}
+	if (!any)
+		return;
+	buffer_printf(buffer, "[%s]", strip);
+	size_t end = columns;
+	while (end && letters[end - 1] == ' ')
+		end--;
+	buffer_printf(mark_line, " %.*s", (int)end, letters);
+}
