@@ -169,6 +169,9 @@ bool type_size(Dwarf_Die *type, uint64_t *size_ret);
 
 struct type_member {
 	uint64_t offset; /**< In bytes, from the start of the outermost struct. */
+	uint64_t bits; /**< Number of bits of a bit-field, else 0. */
+	uint64_t size; /**< Of a bit-field: bytes that hold it. */
+	uint8_t shift; /**< Of a bit-field in these bytes as one integer. */
 	Dwarf_Die type; /**< Of the member, as declared. */
 	const char *missing; /**< The component of the path that is not there; else NULL. */
 	size_t missing_length;
@@ -179,10 +182,11 @@ struct type_member {
  * looked through, and an array on the way means its first element.
  *
  * @param[out] member_ret with `missing` set if a definition was found and has no such member.
- * @return BAD_DATA, UNSUPPORTED for a bit-field, LIMIT if structs are nested without end.
+ * @param bits whether the member may be a bit-field.
+ * @return BAD_DATA, UNSUPPORTED for a bit-field that may not be one, LIMIT if structs are nested without end.
  */
 MUST_CHECK struct virtq_error *type_find_member(const struct debug_info *info,
-						const Dwarf_Die *type, const char *path,
+						const Dwarf_Die *type, const char *path, bool bits,
 						struct type_member *member_ret);
 
 /** Copy names and values of the peeled enumeration @type. */

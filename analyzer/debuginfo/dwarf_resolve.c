@@ -183,6 +183,7 @@ static struct virtq_error *collect_wants(struct resolver *resolver)
 		resolver->want_of_query[i] = SIZE_MAX;
 		switch (query->kind) {
 		case LAYOUT_MEMBER:
+		case LAYOUT_BITS:
 		case LAYOUT_STRUCT:
 			want.kind = WANT_TYPE;
 			break;
@@ -609,9 +610,9 @@ static struct virtq_error *answer_type(const struct resolver *resolver, size_t q
 		item->present = true;
 		return about(asked, type_enumerators(resolver->info, &want->die, item));
 	}
-	if (asked->kind == LAYOUT_MEMBER)
-		TRY(about(asked,
-			  type_find_member(resolver->info, &want->die, asked->member, &member)));
+	if (asked->kind == LAYOUT_MEMBER || asked->kind == LAYOUT_BITS)
+		TRY(about(asked, type_find_member(resolver->info, &want->die, asked->member,
+						  asked->kind == LAYOUT_BITS, &member)));
 	if (member.missing) {
 		char reason[128];
 
@@ -622,6 +623,14 @@ static struct virtq_error *answer_type(const struct resolver *resolver, size_t q
 	if (!type_size(&member.type, &item->size))
 		return about(asked, debug_info_damaged(resolver->info, "size of a type"));
 	item->offset = member.offset;
+	if (asked->kind == LAYOUT_BITS) {
+		item->size = member.bits ? member.size : item->size;
+		item->shift = member.shift;
+		item->bits = (uint8_t)(member.bits ? member.bits : 8 * item->size);
+		if (item->size > 8)
+			return error_new(VIRTQ_ERROR_UNSUPPORTED, "%s.%s has more than 64 bits",
+					 asked->name, asked->member);
+	}
 	item->present = true;
 	return layout_check_size(asked, item, debug_info_file(resolver->info)->path);
 }
@@ -668,6 +677,7 @@ static struct virtq_error *answer(const struct resolver *resolver, size_t query)
 
 	switch (resolver->schema->queries[query].kind) {
 	case LAYOUT_MEMBER:
+	case LAYOUT_BITS:
 	case LAYOUT_STRUCT:
 	case LAYOUT_ENUM:
 		return answer_type(resolver, query, &resolver->wants[want]);

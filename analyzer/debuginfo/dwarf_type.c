@@ -128,6 +128,8 @@ struct member_search {
 	const char *name; /* One component of the path. */
 	size_t length;
 	size_t budget; /* Members that may still be looked at. */
+	bool bits; /* It may be a bit-field. */
+	struct type_member *member; /* Gets what is found of one. */
 };
 
 static struct virtq_error *member_offset(const struct member_search *search, Dwarf_Die *member,
@@ -138,7 +140,7 @@ static struct virtq_error *member_offset(const struct member_search *search, Dwa
 	Dwarf_Op *operations;
 	size_t operation_num;
 
-	if (dwarf_hasattr(member, DW_AT_bit_size))
+	if (dwarf_hasattr(member, DW_AT_bit_size) && !search->bits)
 		return error_new(VIRTQ_ERROR_UNSUPPORTED, "%.*s is a bit-field",
 				 (int)search->length, search->name);
 	if (!dwarf_attr(member, DW_AT_data_member_location, &attribute)) {
@@ -172,6 +174,42 @@ static bool is_transparent(Dwarf_Die *member, Dwarf_Die *type_ret)
 	       type_peel(type_ret) && is_struct(dwarf_tag(type_ret));
 }
 
+/*
+ * Where the bits of a bit-field are, whose storage is at *@offset: DWARF 4 counts
+ * from the start of the struct (DW_AT_data_bit_offset), DWARF 3 from the most
+ * significant bit of a storage unit (DW_AT_bit_offset). Both count from the
+ * first byte's least significant bit on a little-endian machine, from its most
+ * significant one on a big-endian one.
+ */
+static struct virtq_error *find_bits(const struct member_search *search, Dwarf_Die *member,
+				     uint64_t *offset)
+{
+	struct type_member *found = search->member;
+	bool big = debug_info_file(search->info)->order == BIG_ENDIAN_ORDER;
+	uint64_t start, from_top, unit;
+	Dwarf_Die type;
+
+	if (!unsigned_attribute(member, DW_AT_bit_size, &found->bits))
+		return debug_info_damaged(search->info, "width of a bit-field");
+	if (!unsigned_attribute(member, DW_AT_data_bit_offset, &start)) {
+		if (!unsigned_attribute(member, DW_AT_bit_offset, &from_top))
+			from_top = 0;
+		if (!unsigned_attribute(member, DW_AT_byte_size, &unit) &&
+		    !(die_reference(member, DW_AT_type, &type) && type_size(&type, &unit)))
+			return debug_info_damaged(search->info, "size of a bit-field");
+		if (unit > 16 || from_top > 8 * unit || found->bits > 8 * unit - from_top)
+			return error_new(VIRTQ_ERROR_BAD_DATA, "damaged DWARF: %s",
+					 "place of a bit-field");
+		start = big ? from_top : 8 * unit - from_top - found->bits;
+	}
+	uint64_t within = start % 8;
+	if (!found->bits || found->bits > 64 - within || !checked_add(*offset, start / 8, offset))
+		return error_new(VIRTQ_ERROR_BAD_DATA, "damaged DWARF: %s", "place of a bit-field");
+	found->size = (within + found->bits + 7) / 8;
+	found->shift = (uint8_t)(big ? 8 * found->size - within - found->bits : within);
+	return NULL;
+}
+
 /* One component in the peeled struct @type; adds to *@offset if found. */
 static struct virtq_error *find_component(struct member_search *search, Dwarf_Die *type, int depth,
 					  uint64_t *offset, Dwarf_Die *type_ret, bool *found_ret)
@@ -200,6 +238,8 @@ static struct virtq_error *find_component(struct member_search *search, Dwarf_Di
 		} else {
 			if (!die_reference(&member, DW_AT_type, type_ret))
 				return debug_info_damaged(search->info, "type of a member");
+			if (dwarf_hasattr(&member, DW_AT_bit_size))
+				TRY(find_bits(search, &member, &own_offset));
 			*found_ret = true;
 		}
 		if (*found_ret) {
@@ -227,10 +267,12 @@ static bool struct_below(Dwarf_Die *type)
 }
 
 struct virtq_error *type_find_member(const struct debug_info *info, const Dwarf_Die *type,
-				     const char *path, struct type_member *member_ret)
+				     const char *path, bool bits, struct type_member *member_ret)
 {
-	struct member_search search = { .info = info, .budget = MEMBER_MAX };
 	struct type_member member = { .type = *type };
+	struct member_search search = {
+		.info = info, .budget = MEMBER_MAX, .bits = bits, .member = &member
+	};
 
 	for (const char *at = path;; at += search.length + 1) {
 		Dwarf_Die outer = member.type;

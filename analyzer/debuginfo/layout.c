@@ -82,6 +82,7 @@ char *layout_describe(const struct layout_query *query)
 
 	switch (query->kind) {
 	case LAYOUT_MEMBER:
+	case LAYOUT_BITS:
 		length = asprintf(&text, "%s.%s", name, query->member);
 		break;
 	case LAYOUT_STRUCT:

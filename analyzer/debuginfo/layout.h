@@ -26,6 +26,7 @@ struct layout_unit {
 
 enum layout_kind {
 	LAYOUT_MEMBER, /**< Offset and size of a member; a path with dots, anonymous members are transparent. */
+	LAYOUT_BITS, /**< The same of a bit-field; a member that is none is fine too. */
 	LAYOUT_STRUCT, /**< Size of a struct or union. */
 	LAYOUT_SYMBOL, /**< Link-time address of a variable or function (ELF symbol or DWARF). */
 	LAYOUT_LOCAL_STATIC, /**< The same of a static variable inside a function. */
@@ -44,7 +45,7 @@ struct layout_query {
 	/** Struct/union tag or typedef, symbol, function, enumeration, or start of the text. */
 	const char *name;
 	/**
-	 * MEMBER: path, as "vring.caches", an array on the way is its first
+	 * MEMBER, BITS: path, as "vring.caches", an array on the way is its first
 	 * element; LOCAL_STATIC: variable; else NULL.
 	 */
 	const char *member;
@@ -68,8 +69,10 @@ struct layout_enumerator {
 /** The answer to one query. */
 struct layout_item {
 	bool present;
-	uint64_t offset; /**< MEMBER: bytes from the start of the outer struct; SYMBOL, LOCAL_STATIC: link-time address. */
-	uint64_t size; /**< MEMBER, STRUCT, SYMBOL: in bytes (an array's whole size). */
+	uint64_t offset; /**< MEMBER, BITS: bytes from the start of the outer struct; SYMBOL, LOCAL_STATIC: link-time address. */
+	/** MEMBER, STRUCT, SYMBOL: in bytes (an array's whole size); BITS: bytes that hold them. */
+	uint64_t size;
+	uint8_t shift, bits; /**< BITS: place and number of bits in these bytes as one integer. */
 	struct layout_enumerator *enumerators; /**< ENUM. */
 	size_t enumerator_num;
 	char *text; /**< TEXT. */
@@ -106,7 +109,7 @@ struct layout_options {
  * @return NO_DEBUG_INFO (says the build-id and what was tried, or which part of
  *         it is missing), MISMATCH, NOT_FOUND (names the type and member),
  *         INVALID_ARGUMENT (not a regular file), OS, BAD_DATA, UNSUPPORTED (a
- *         bit-field), LIMIT (hostile DWARF).
+ *         bit-field that was not asked for as one), LIMIT (hostile DWARF).
  */
 MUST_CHECK struct virtq_error *layout_resolve(const char *path, const struct layout_schema *schema,
 					      const struct layout_options *options,

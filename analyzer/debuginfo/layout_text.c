@@ -11,6 +11,7 @@
  *	phdr 0x40
  *	struct VirtQueue 152
  *	member VirtQueue vring.num 0 4
+ *	bits NetClientState receive_disabled 312 1 0 1
  *	symbol ram_list 0x1402ce0 560
  *	static object_get_root root 0x1402c08
  *	enum RunState
@@ -20,7 +21,7 @@
  *	end 0123456789abcdef
  *
  * One answer a line; sizes and offsets in bytes, decimal; addresses as linked,
- * hexadecimal. A query without a line was never asked, which is not the same
+ * hexadecimal. Of bits also the shift, and how many they are. A query without a line was never asked, which is not the same
  * as "absent". Words with blanks in them are quoted. Lines of an unknown kind
  * are ignored, so that a later version can add some. The last line is a
  * checksum of all before it: nothing of a truncated or altered file is
@@ -42,13 +43,15 @@ enum {
 };
 
 static const char *const kind_words[] = {
-	[LAYOUT_MEMBER] = "member",       [LAYOUT_STRUCT] = "struct", [LAYOUT_SYMBOL] = "symbol",
-	[LAYOUT_LOCAL_STATIC] = "static", [LAYOUT_ENUM] = "enum",     [LAYOUT_TEXT] = "text",
+	[LAYOUT_MEMBER] = "member",       [LAYOUT_BITS] = "bits",
+	[LAYOUT_STRUCT] = "struct",       [LAYOUT_SYMBOL] = "symbol",
+	[LAYOUT_LOCAL_STATIC] = "static", [LAYOUT_ENUM] = "enum",
+	[LAYOUT_TEXT] = "text",
 };
 
 static bool has_member(enum layout_kind kind)
 {
-	return kind == LAYOUT_MEMBER || kind == LAYOUT_LOCAL_STATIC;
+	return kind == LAYOUT_MEMBER || kind == LAYOUT_BITS || kind == LAYOUT_LOCAL_STATIC;
 }
 
 /* FNV-1a, 64 bits: any one changed byte changes it. */
@@ -100,6 +103,10 @@ static void print_item(FILE *out, const struct layout_query *query, const struct
 		switch (query->kind) {
 		case LAYOUT_MEMBER:
 			fprintf(out, " %" PRIu64 " %" PRIu64, item->offset, item->size);
+			break;
+		case LAYOUT_BITS:
+			fprintf(out, " %" PRIu64 " %" PRIu64 " %u %u", item->offset, item->size,
+				item->shift, item->bits);
 			break;
 		case LAYOUT_STRUCT:
 			fprintf(out, " %" PRIu64, item->size);
@@ -167,6 +174,7 @@ struct record {
 	const char *member;
 	uint64_t offset;
 	uint64_t size;
+	uint64_t shift, bits;
 	const char *text;
 	size_t first_value; /* ENUM: its enumerators among all. */
 	size_t value_num;
@@ -358,6 +366,13 @@ static bool parse_answer(struct record *record, char *const *words, size_t num)
 	case LAYOUT_SYMBOL:
 		return num >= 2 && parse_unsigned(words[0], &record->offset) &&
 		       parse_unsigned(words[1], &record->size);
+	case LAYOUT_BITS:
+		return num >= 4 && parse_unsigned(words[0], &record->offset) &&
+		       parse_unsigned(words[1], &record->size) &&
+		       parse_unsigned(words[2], &record->shift) &&
+		       parse_unsigned(words[3], &record->bits) && record->size <= 8 &&
+		       record->shift < 64 && record->bits && record->bits <= 64 &&
+		       record->shift + record->bits <= 8 * record->size;
 	case LAYOUT_STRUCT:
 		return num >= 1 && parse_unsigned(words[0], &record->size);
 	case LAYOUT_LOCAL_STATIC:
@@ -457,6 +472,8 @@ static struct virtq_error *fill_item(const struct parser *parser, const struct r
 	item->present = true;
 	item->offset = record->offset;
 	item->size = record->size;
+	item->shift = (uint8_t)record->shift;
+	item->bits = (uint8_t)record->bits;
 	if (record->text && !(item->text = strdup(record->text)))
 		return &virtq_error_no_memory;
 	if (!record->value_num)

@@ -109,7 +109,7 @@ struct virtq_error *device_read(struct sampler *sampler, uint64_t address, struc
 	return NULL;
 }
 
-bool device_is(struct sampler *sampler, const struct device *device, const char *type)
+const struct qom_class *device_class(struct sampler *sampler, const struct device *device)
 {
 	const struct qom_class *class = NULL;
 	struct image object;
@@ -119,7 +119,13 @@ bool device_is(struct sampler *sampler, const struct device *device, const char 
 	if (!error)
 		error = qom_class_of(sampler->qemu, &sampler->classes, object.bytes, "VirtIODevice",
 				     &class);
-	bool is = !error && qom_class_is(class, type);
 	virtq_error_destroy(error);
-	return is;
+	return class;
+}
+
+bool device_is(struct sampler *sampler, const struct device *device, const char *type)
+{
+	const struct qom_class *class = device_class(sampler, device);
+
+	return class && qom_class_is(class, type);
 }

@@ -21,11 +21,21 @@ struct virtq_error *image_read(const struct qemu *qemu, enum qemu_query type, ui
 	return target_read(qemu->target, address, image_ret->bytes, item->size, what);
 }
 
+/** The value of a member at @bytes, which may be a bit-field. */
+static uint64_t bits_of(const struct layout_item *item, const uint8_t *bytes, enum byte_order order)
+{
+	uint64_t value = bytes_get(bytes, item->size, order);
+
+	if (item->bits && item->bits < 64)
+		value = value >> item->shift & ((UINT64_C(1) << item->bits) - 1);
+	return value;
+}
+
 uint64_t member_get(const struct qemu *qemu, const uint8_t *bytes, enum qemu_query member)
 {
 	const struct layout_item *item = qemu_item(qemu, member);
 
-	return item->present ? bytes_get(bytes + item->offset, item->size, qemu->layout->order) : 0;
+	return item->present ? bits_of(item, bytes + item->offset, qemu->layout->order) : 0;
 }
 
 struct fact member_get_fact(const struct qemu *qemu, const uint8_t *bytes, enum qemu_query member)
@@ -55,6 +65,36 @@ struct virtq_error *image_get_string(const struct image *image, enum qemu_query 
 		return NULL;
 	}
 	return target_read_string(image->qemu->target, pointer, NAME_SIZE_MAX, string_ret, what);
+}
+
+void members_read(const struct qemu *qemu, const struct member_read *reads, size_t num)
+{
+	struct target_request requests[MEMBER_READS_MAX];
+	uint8_t bytes[MEMBER_READS_MAX][8];
+
+	for (size_t i = 0; i < num; i++) {
+		const struct layout_item *item = qemu_item(qemu, reads[i].member);
+		bool wanted = item->present && item->size <= sizeof(bytes[i]);
+
+		requests[i] = (struct target_request){
+			.address = reads[i].base + item->offset,
+			.buffer = bytes[i],
+			.length = wanted ? item->size : 0,
+			.what = qemu_schema.queries[reads[i].member].member,
+		};
+	}
+	target_read_many(qemu->target, requests, num);
+	for (size_t i = 0; i < num; i++) {
+		const struct layout_item *item = qemu_item(qemu, reads[i].member);
+
+		if (!item->present)
+			*reads[i].fact = (struct fact){ 0 };
+		else if (requests[i].error || item->size > sizeof(bytes[i]))
+			*reads[i].fact = fact_unreadable();
+		else
+			*reads[i].fact = fact_of(bits_of(item, bytes[i], qemu->layout->order));
+		virtq_error_destroy(requests[i].error);
+	}
 }
 
 struct virtq_error *list_walk_step(struct list_walk *walk, uint64_t element, const char *what)

@@ -67,7 +67,7 @@ MUST_CHECK struct virtq_error *image_read(const struct qemu *qemu, enum qemu_que
 					  uint64_t address, const char *what,
 					  struct image *image_ret);
 
-/** Unsigned member of at most 8 bytes in @bytes, an image of the member's struct; 0 if absent. */
+/** Unsigned member of at most 8 bytes, or bit-field, in @bytes, an image of the member's struct; 0 if absent. */
 uint64_t member_get(const struct qemu *qemu, const uint8_t *bytes, enum qemu_query member);
 
 /** The same as a fact: absent if the layout lacks the member. */
@@ -90,6 +90,19 @@ uint64_t image_get_link(const struct image *image, enum qemu_query member);
  */
 MUST_CHECK struct virtq_error *image_get_string(const struct image *image, enum qemu_query member,
 						const char *what, char **string_ret);
+
+/** One member of the struct at @base that is wanted; see members_read(). */
+struct member_read {
+	uint64_t base; /**< Host-virtual. */
+	enum qemu_query member;
+	struct fact *fact; /**< Where it goes: absent if the layout lacks the member. */
+};
+
+/** Most members of one members_read(). */
+enum { MEMBER_READS_MAX = 16 };
+
+/** Read single members, of structs too long to be copied or of several, with as few calls as can be. */
+void members_read(const struct qemu *qemu, const struct member_read *reads, size_t num);
 
 /** Guard of a walk along a list in the target: bounded, and cycles are found. */
 struct list_walk {

@@ -24,6 +24,13 @@ static const struct requests_kind {
 } kinds[] = {
 	{ "virtio-blk-device", requests_of_block, request_describe_block },
 	{ "virtio-scsi-device", requests_of_scsi, request_describe_scsi },
+	{ "virtio-net-device", requests_of_net, NULL },
+	{ "virtio-serial-device", requests_of_serial, NULL },
+	{ "virtio-9p-device", requests_of_9p, request_describe_9p },
+	{ "virtio-gpu-device", requests_of_gpu, request_describe_gpu },
+	{ "virtio-balloon-device", requests_of_balloon, NULL },
+	{ "vhost-user-blk", NULL, request_describe_block },
+	{ "vhost-scsi-common", NULL, request_describe_scsi },
 };
 
 /* ---- For sources ------------------------------------------------------------------ */
@@ -645,8 +652,10 @@ static struct virtq_error *gather(struct gathering *gathering)
 
 static const struct requests_kind *kind_of(struct sampler *sampler, const struct device *device)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (device_is(sampler, device, kinds[i].type))
+	const struct qom_class *class = device_class(sampler, device);
+
+	for (size_t i = 0; class && i < ARRAY_SIZE(kinds); i++) {
+		if (qom_class_is(class, kinds[i].type))
 			return &kinds[i];
 	}
 	return NULL;
@@ -682,6 +691,10 @@ struct virtq_error *requests_read(struct sampler *sampler, struct device *device
 	kind = kind_of(sampler, device);
 	if (kind && kind->source && wanted)
 		TRY(kind->source(sampler, device));
+	if (wanted) {
+		TRY(requests_of_vhost(sampler, device));
+		TRY(requests_of_order(sampler, device));
+	}
 	for (size_t i = 0; !error && i < device->queue_num; i++) {
 		struct queue *queue = &device->queues[i];
 

@@ -29,7 +29,10 @@ MUST_CHECK struct virtq_error *requests_read(struct sampler *sampler, struct dev
 typedef struct virtq_error *requests_source(struct sampler *sampler, struct device *device);
 
 /* The sources, one a kind of device; requests.c has the table. */
-requests_source requests_of_block, requests_of_scsi;
+requests_source requests_of_block, requests_of_scsi, requests_of_net, requests_of_serial,
+	requests_of_9p, requests_of_gpu, requests_of_balloon;
+/* Those of any kind of device: what is known to vhost, and the log of VIRTIO_F_IN_ORDER. */
+requests_source requests_of_vhost, requests_of_order;
 
 /**
  * Say what the header of a chain says, for a request that is known by its
@@ -38,7 +41,8 @@ requests_source requests_of_block, requests_of_scsi;
 typedef void requests_describer(const struct device *device, const struct queue *queue,
 				const struct chain *chain, const struct chain_memory *memory,
 				struct request *request);
-requests_describer request_describe_block, request_describe_scsi;
+requests_describer request_describe_block, request_describe_scsi, request_describe_9p,
+	request_describe_gpu;
 
 /** Does the device hold requests of @queue (inuse, or a vhost device that is started)? */
 bool requests_wanted(const struct queue *queue);

@@ -9,6 +9,8 @@
 #include "qemu/discover.h"
 #include "qemu/disk.h"
 #include "qemu/event_loop.h"
+#include "qemu/models.h"
+#include "qemu/net.h"
 #include "qemu/notifier.h"
 #include "qemu/queue.h"
 #include "qemu/requests.h"
@@ -49,8 +51,23 @@ void sampler_set_problem(char **problem, struct virtq_error *error)
 	virtq_error_destroy(error);
 }
 
-/** QAPI's spelling of an enumerator: RUN_STATE_IO_ERROR is "io-error". */
-static char *qapi_name(const char *enumerator, const char *prefix)
+struct virtq_error *sampler_add_backend(struct device *device, enum backend_kind kind,
+					struct backend **backend_ret)
+{
+	*backend_ret = NULL;
+	if (device->backend_num >= BACKENDS_MAX)
+		return NULL;
+	struct backend *backends = reallocarray(device->backends, device->backend_num + 1,
+						sizeof(*backends));
+	if (!backends)
+		return &virtq_error_no_memory;
+	device->backends = backends;
+	*backend_ret = &backends[device->backend_num++];
+	**backend_ret = (struct backend){ .kind = kind };
+	return NULL;
+}
+
+static char *spell_as_qapi(const char *enumerator, const char *prefix)
 {
 	size_t length = strlen(prefix);
 
@@ -60,6 +77,15 @@ static char *qapi_name(const char *enumerator, const char *prefix)
 	for (char *c = name; c && *c; c++)
 		*c = *c == '_' ? '-' : *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
 	return name;
+}
+
+char *sampler_qapi_name(const struct layout_item *enumeration, uint64_t value, const char *prefix)
+{
+	for (size_t i = 0; enumeration->present && i < enumeration->enumerator_num; i++) {
+		if ((uint64_t)enumeration->enumerators[i].value == value)
+			return spell_as_qapi(enumeration->enumerators[i].name, prefix);
+	}
+	return NULL;
 }
 
 /** current_run_state (5.2: softmmu/vl.c, later runstate.c) by its enumerator's name. */
@@ -77,11 +103,7 @@ static char *read_runstate(const struct qemu *qemu)
 		virtq_error_destroy(error);
 		return NULL;
 	}
-	for (size_t i = 0; i < values->enumerator_num; i++) {
-		if ((uint64_t)values->enumerators[i].value == value)
-			return qapi_name(values->enumerators[i].name, "RUN_STATE_");
-	}
-	return NULL;
+	return sampler_qapi_name(values, value, "RUN_STATE_");
 }
 
 static uint64_t monotonic_ns(void)
@@ -115,6 +137,12 @@ struct virtq_error *qemu_sample(const struct qemu *qemu, struct sample *sample_r
 			error = queues_read(&sampler, device);
 		if (!error)
 			error = disks_read(&sampler, device);
+		if (!error)
+			error = net_read(&sampler, device);
+		if (!error)
+			error = vhost_read(&sampler, device);
+		if (!error)
+			error = models_read(&sampler, device);
 		if (!error)
 			error = requests_read(&sampler, device);
 	}

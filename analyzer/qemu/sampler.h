@@ -12,6 +12,9 @@ struct vhost_range {
 	uint64_t vdev; /**< Host-virtual. */
 	uint64_t first, num;
 	struct fact backend; /**< enum VhostBackendType. */
+	uint64_t address; /**< Of the vhost_dev. */
+	uint64_t queues; /**< vhost_dev.vqs: num of struct vhost_virtqueue. */
+	uint64_t opaque; /**< What the backend hangs on it: struct vhost_user, struct vhost_vdpa. */
 };
 
 struct sampler {
@@ -29,8 +32,30 @@ struct sampler {
  */
 void sampler_note(struct sampler *sampler, struct virtq_error *error);
 
+/** Error of which there is no use going on: out of memory, or the target is gone. */
+static inline bool sampler_is_fatal(const struct virtq_error *error)
+{
+	return error &&
+	       (error->code == VIRTQ_ERROR_NO_MEMORY || error->code == VIRTQ_ERROR_NO_PROCESS);
+}
+
+/**
+ * Append a backend of @kind to the device's.
+ * @param backend_ret valid until the next one is added; NULL if there are BACKENDS_MAX already.
+ * @return NO_MEMORY
+ */
+MUST_CHECK struct virtq_error *sampler_add_backend(struct device *device, enum backend_kind kind,
+						   struct backend **backend_ret);
+
+/** QAPI's spelling of an enumerator: of RUN_STATE_IO_ERROR and RUN_STATE_ "io-error"; NULL if it has
+ * another prefix, or without memory. */
+char *sampler_qapi_name(const struct layout_item *enumeration, uint64_t value, const char *prefix);
+
 /** Set @*problem to @error's message unless it is set already; takes over @error. */
 void sampler_set_problem(char **problem, struct virtq_error *error);
+
+/** The QOM class of @device, or NULL if that cannot be read. Borrowed. */
+const struct qom_class *device_class(struct sampler *sampler, const struct device *device);
 
 /** Is @type the QOM type of @device or an ancestor of it? False if that cannot be read. */
 bool device_is(struct sampler *sampler, const struct device *device, const char *type);

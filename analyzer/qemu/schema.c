@@ -45,6 +45,12 @@ enum { QEMU_STRUCTS(OPTIONAL_OF) };
 				 .unit = UNIT_OF_##type,   \
 				 .name = #type,            \
 				 .member = (path) },
+#define BITS(type, id, path)                             \
+	[QEMU_##type##_##id] = { .kind = LAYOUT_BITS,    \
+				 .optional = true,       \
+				 .unit = UNIT_OF_##type, \
+				 .name = #type,          \
+				 .member = (path) },
 #define DEVICE_FACT(id, json, path, format, required) MEMBER(VirtIODevice, id, path, !(required))
 #define QUEUE_FACT(id, json, path, format, required) MEMBER(VirtQueue, id, path, !(required))
 #define SYMBOL(id, unit_, optional_)                   \
@@ -56,11 +62,14 @@ enum { QEMU_STRUCTS(OPTIONAL_OF) };
 static const struct layout_query queries[QEMU_QUERY_NUM] = {
 	QEMU_STRUCTS(STRUCT)
 	QEMU_MEMBERS(MEMBER)
+	QEMU_BITS(BITS)
 	VIRTIODEVICE_FACTS(DEVICE_FACT)
 	VIRTQUEUE_FACTS(QUEUE_FACT)
 	QEMU_SYMBOLS(SYMBOL)
 	[QEMU_ENUM_RunState] = { .kind = LAYOUT_ENUM, .optional = true,
 				 .unit = QEMU_UNIT_RUNSTATE, .name = "RunState" },
+	[QEMU_ENUM_NetClientDriver] = { .kind = LAYOUT_ENUM, .optional = true,
+					.unit = QEMU_UNIT_NET, .name = "NetClientDriver" },
 	[QEMU_TEXT_version] = { .kind = LAYOUT_TEXT, .optional = true,
 				.unit = QEMU_UNIT_EMULATOR, .name = "QEMU emulator version " },
 };
@@ -73,6 +82,7 @@ const struct layout_schema qemu_schema = { units, QEMU_UNIT_NUM, queries, QEMU_Q
 #define OWNER_OF_QUEUE_FACT(id, ...) [QEMU_VirtQueue_##id] = QEMU_STRUCT_VirtQueue,
 static const uint16_t owners[QEMU_QUERY_NUM] = {
 	QEMU_MEMBERS(OWNER_OF_MEMBER)
+	QEMU_BITS(OWNER_OF_MEMBER)
 	VIRTIODEVICE_FACTS(OWNER_OF_DEVICE_FACT)
 	VIRTQUEUE_FACTS(OWNER_OF_QUEUE_FACT)
 };
@@ -92,7 +102,7 @@ struct virtq_error *qemu_schema_check(const struct layout *layout)
 		const struct layout_query *query = &queries[i];
 		const struct layout_item *item = &layout->items[i];
 
-		if (query->kind != LAYOUT_MEMBER || !item->present)
+		if ((query->kind != LAYOUT_MEMBER && query->kind != LAYOUT_BITS) || !item->present)
 			continue;
 		const struct layout_item *owner = &layout->items[owners[i]];
 		if (!owner->present || !range_inside(item->offset, item->size, 0, owner->size))

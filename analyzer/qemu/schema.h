@@ -141,6 +141,9 @@
 	BLOCK_MEMBERS(M)                                            \
 	NET_MEMBERS(M)
 
+/* B(struct, identifier, member path): bit-fields, all optional */
+#define QEMU_BITS(B) NET_BITS(B)
+
 /* Y(identifier, unit, optional): symbols by their own name */
 #define QEMU_SYMBOLS(Y)                          \
 	Y(vm_change_state_head, RUNSTATE, false) \
@@ -168,10 +171,12 @@ enum qemu_unit { QEMU_UNITS(QUERY_UNIT) QEMU_UNIT_NUM };
 enum qemu_query {
 	QEMU_STRUCTS(QUERY_STRUCT)
 	QEMU_MEMBERS(QUERY_MEMBER)
+	QEMU_BITS(QUERY_MEMBER)
 	VIRTIODEVICE_FACTS(QUERY_DEVICE_FACT)
 	VIRTQUEUE_FACTS(QUERY_QUEUE_FACT)
 	QEMU_SYMBOLS(QUERY_SYMBOL)
 	QEMU_ENUM_RunState,
+	QEMU_ENUM_NetClientDriver,
 	QEMU_TEXT_version,
 	QEMU_QUERY_NUM
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which queues a started vhost device serves. */
+/* vhost devices: which queues they serve, and what is known of what they do with them. */
 #ifndef VIRTQ_QEMU_VHOST_H
 #define VIRTQ_QEMU_VHOST_H
 
@@ -10,5 +10,19 @@ void vhost_read_ranges(struct sampler *sampler);
 
 /** Mark the device and its queues that a started vhost device serves. */
 void vhost_mark(const struct sampler *sampler, struct device *device);
+
+/**
+ * Add a backend for each vhost device behind @device, and one for a vhost-user
+ * device whose other side is gone; fill the vhost facts of its queues. Called
+ * when the notifiers of the queues were read.
+ * @return NO_MEMORY, or NO_PROCESS if the target is gone.
+ */
+MUST_CHECK struct virtq_error *vhost_read(struct sampler *sampler, struct device *device);
+
+/**
+ * Is the other side of the chardev of the VhostUserState at @user there?
+ * @param label_ret NULL, or gets the chardev's name or NULL; the caller frees it.
+ */
+struct fact vhost_user_connected(const struct qemu *qemu, uint64_t user, char **label_ret);
 
 #endif

@@ -57,6 +57,9 @@ enum {
 	STRUCT_EITHER,
 	STRUCT_INTEGER,
 	OPEN_ARRAY,
+	BITS_FEW,
+	BITS_MORE,
+	BITS_OF_NONE,
 	FIRST_OF_ARRAY,
 	ABSENT_MEMBER,
 	ABSENT_BELOW,
@@ -108,6 +111,9 @@ static const struct layout_query queries[QUERY_NUM] = {
 	[STRUCT_EITHER] = { .kind = LAYOUT_STRUCT, .unit = NOT_THERE, .name = "Either" },
 	[STRUCT_INTEGER] = { .kind = LAYOUT_STRUCT, .unit = QUEUE, .name = "u64" },
 	[OPEN_ARRAY] = { .kind = LAYOUT_MEMBER, .unit = OTHER, .name = "Plain", .member = "open" },
+	[BITS_FEW] = { .kind = LAYOUT_BITS, .unit = OTHER, .name = "Plain", .member = "few" },
+	[BITS_MORE] = { .kind = LAYOUT_BITS, .unit = OTHER, .name = "Plain", .member = "more" },
+	[BITS_OF_NONE] = { .kind = LAYOUT_BITS, .unit = OTHER, .name = "Plain", .member = "tag" },
 	[FIRST_OF_ARRAY] = { .kind = LAYOUT_MEMBER, .unit = QUEUE, .name = "Queue",
 			     .member = "grid.y", .size = 4 },
 	[ABSENT_MEMBER] = { .kind = LAYOUT_MEMBER, .optional = true, .unit = QUEUE,
@@ -319,6 +325,29 @@ static void check_enumerators(const struct layout_item *item, const char *const 
 	}
 }
 
+/* struct Plain of other.c: three bits and five of the byte behind a u32, in the ABI's order. */
+static void check_bits(const struct layout *layout)
+{
+	bool big = layout->order == BIG_ENDIAN_ORDER;
+	const struct layout_item *few = &layout->items[BITS_FEW];
+	const struct layout_item *more = &layout->items[BITS_MORE];
+	const struct layout_item *none = &layout->items[BITS_OF_NONE];
+
+	assert_true(few->present && more->present && none->present);
+	assert_int_equal(few->offset, 4);
+	assert_int_equal(few->size, 1);
+	assert_int_equal(few->shift, big ? 5 : 0);
+	assert_int_equal(few->bits, 3);
+	assert_int_equal(more->offset, 4);
+	assert_int_equal(more->size, 1);
+	assert_int_equal(more->shift, big ? 0 : 3);
+	assert_int_equal(more->bits, 5);
+	assert_int_equal(none->offset, 0);
+	assert_int_equal(none->size, 4);
+	assert_int_equal(none->shift, 0);
+	assert_int_equal(none->bits, 32);
+}
+
 static void check_layout(const struct layout *layout, bool absolute)
 {
 	static const char *const states[] = { "STATE_OFF", "STATE_ON", "STATE_HIGH" };
@@ -339,6 +368,7 @@ static void check_layout(const struct layout *layout, bool absolute)
 	check_size(layout, STRUCT_EITHER, SYMBOL_EITHER_SIZE);
 	assert_int_equal(layout->items[STRUCT_INTEGER].size, 8);
 	assert_int_equal(layout->items[OPEN_ARRAY].size, 0);
+	check_bits(layout);
 	assert_true(layout->items[FIRST_OF_ARRAY].present);
 	for (size_t i = 0; i < ARRAY_SIZE(absent); i++)
 		if (layout->items[absent[i]].present)
