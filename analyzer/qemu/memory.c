@@ -1,5 +1,79 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
 #include "qemu/memory.h"
+
+/** Bytes of a struct that are read together. */
+struct run {
+	size_t start, end; /**< Offsets in bytes, end exclusive. */
+};
+
+/** Most members of one struct, and longest of which the image holds all: others are read by address. */
+enum { RUNS_MAX = 96, WHOLE_MEMBER_MAX = 32 };
+
+/** Put [start, end) where it belongs among @runs, which are in order and do not touch. */
+static size_t add_run(struct run *runs, size_t num, size_t start, size_t end)
+{
+	size_t at = num, last;
+
+	while (at && runs[at - 1].end >= start)
+		at--;
+	for (last = at; last < num && runs[last].start <= end; last++) {
+		if (runs[last].start < start)
+			start = runs[last].start;
+		if (runs[last].end > end)
+			end = runs[last].end;
+	}
+	memmove(&runs[at + 1], &runs[last], (num - last) * sizeof(*runs));
+	runs[at] = (struct run){ start, end };
+	return num - (last - at) + 1;
+}
+
+/**
+ * Where the members that the schema names are in struct @type, and in what it
+ * begins with. Nothing else of a struct is read: beside them may be what is
+ * nobody's business, as MAC addresses, file names and sense data are.
+ */
+static size_t find_runs(const struct qemu *qemu, enum qemu_query type, struct run *runs)
+{
+	size_t num = 0;
+
+	for (; type != QEMU_QUERY_NUM; type = qemu_schema_parent(type)) {
+		for (size_t i = 0; i < QEMU_QUERY_NUM && num + 1 < RUNS_MAX; i++) {
+			const struct layout_item *item = qemu_item(qemu, (enum qemu_query)i);
+			size_t size = item->size < WHOLE_MEMBER_MAX ? item->size : WHOLE_MEMBER_MAX;
+
+			if (qemu_schema_owner((enum qemu_query)i) == type && item->present && size)
+				num = add_run(runs, num, item->offset, item->offset + size);
+		}
+	}
+	return num;
+}
+
+struct virtq_error *struct_read(const struct qemu *qemu, enum qemu_query type, uint64_t address,
+				const char *what, uint8_t *bytes)
+{
+	struct target_request requests[RUNS_MAX];
+	struct virtq_error *error = NULL;
+	struct run runs[RUNS_MAX];
+	size_t num = find_runs(qemu, type, runs);
+	size_t size = qemu_item(qemu, type)->size;
+
+	memset(bytes, 0, size);
+	for (size_t i = 0; i < num; i++)
+		requests[i] = (struct target_request){ .address = address + runs[i].start,
+						       .buffer = bytes + runs[i].start,
+						       .length = runs[i].end - runs[i].start,
+						       .what = what };
+	target_read_many(qemu->target, requests, num);
+	for (size_t i = 0; i < num; i++) {
+		if (error)
+			virtq_error_destroy(requests[i].error);
+		else
+			error = requests[i].error;
+	}
+	return error;
+}
 
 struct virtq_error *image_read(const struct qemu *qemu, enum qemu_query type, uint64_t address,
 			       const char *what, struct image *image_ret)
@@ -18,7 +92,7 @@ struct virtq_error *image_read(const struct qemu *qemu, enum qemu_query type, ui
 				 (unsigned long long)address, qemu_schema.queries[type].name);
 	image_ret->qemu = qemu;
 	image_ret->address = address;
-	return target_read(qemu->target, address, image_ret->bytes, item->size, what);
+	return struct_read(qemu, type, address, what, image_ret->bytes);
 }
 
 /** The value of a member at @bytes, which may be a bit-field. */

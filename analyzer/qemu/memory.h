@@ -58,7 +58,17 @@ struct image {
 };
 
 /**
- * Read the struct @type at @address.
+ * Read the members of struct @type, which must be present, that the schema
+ * names, of its parents too, into @bytes, which has room for the struct and is
+ * otherwise zero. Of a member of over 32 bytes only those are read.
+ * @param what names the thing for messages.
+ * @return as target_read().
+ */
+MUST_CHECK struct virtq_error *struct_read(const struct qemu *qemu, enum qemu_query type,
+					   uint64_t address, const char *what, uint8_t *bytes);
+
+/**
+ * Read the struct @type at @address, as struct_read() does.
  * @param what names the thing for messages.
  * @return as target_read(); NOT_FOUND if the layout lacks the struct; BAD_DATA
  *         if @address is 0 or not aligned to 4, as no such struct can be.

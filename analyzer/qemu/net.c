@@ -51,7 +51,9 @@ static struct virtq_error *read_array(const struct qemu *qemu, uint64_t address,
 	_cleanup_free_ uint8_t *bytes = malloc(length ? length : 1);
 	if (!bytes)
 		return &virtq_error_no_memory;
-	TRY(target_read(qemu->target, address, bytes, length, what));
+	/* one by one, since a NetClientState holds MAC addresses and host names as well */
+	for (size_t i = 0; i < num; i++)
+		TRY(struct_read(qemu, type, address + i * size, what, bytes + i * size));
 	*bytes_ret = take_pointer(bytes);
 	return NULL;
 }

@@ -87,6 +87,39 @@ static const uint16_t owners[QEMU_QUERY_NUM] = {
 	VIRTQUEUE_FACTS(OWNER_OF_QUEUE_FACT)
 };
 
+enum qemu_query qemu_schema_owner(enum qemu_query member)
+{
+	enum layout_kind kind = queries[member].kind;
+
+	return kind == LAYOUT_MEMBER || kind == LAYOUT_BITS ? (enum qemu_query)owners[member] :
+							      QEMU_QUERY_NUM;
+}
+
+enum qemu_query qemu_schema_parent(enum qemu_query type)
+{
+	switch (type) {
+	case QEMU_STRUCT_VirtIODevice:
+	case QEMU_STRUCT_PCIDevice:
+	case QEMU_STRUCT_SCSIDevice:
+	case QEMU_STRUCT_SysBusDevice:
+	case QEMU_STRUCT_CcwDevice:
+	case QEMU_STRUCT_VirtIOSerialPort:
+		return QEMU_STRUCT_DeviceState;
+	case QEMU_STRUCT_PCIBus:
+	case QEMU_STRUCT_VirtioBusState:
+		return QEMU_STRUCT_BusState;
+	case QEMU_STRUCT_DeviceState:
+	case QEMU_STRUCT_BusState:
+	case QEMU_STRUCT_IOThread:
+		return QEMU_STRUCT_Object;
+	case QEMU_STRUCT_VirtIOBlockReq:
+	case QEMU_STRUCT_virtio_gpu_ctrl_command:
+		return QEMU_STRUCT_VirtQueueElement;
+	default:
+		return QEMU_QUERY_NUM;
+	}
+}
+
 struct virtq_error *qemu_schema_check(const struct layout *layout)
 {
 	/* structs that are copied many at a time; image_read() checks the others */

@@ -188,6 +188,12 @@ enum qemu_query {
 
 extern const struct layout_schema qemu_schema;
 
+/** The query for the struct that a member query is of; QEMU_QUERY_NUM for any other query. */
+enum qemu_query qemu_schema_owner(enum qemu_query member);
+
+/** The query for the struct that struct @type begins with, as QOM types do; else QEMU_QUERY_NUM. */
+enum qemu_query qemu_schema_parent(enum qemu_query type);
+
 /**
  * Check that a layout makes sense, as one loaded from a file may not: every
  * member inside its struct, pointers of pointer size, structs not over 64 KiB

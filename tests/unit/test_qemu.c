@@ -583,7 +583,8 @@ static void test_shared_children(void **state)
 	forget(fixture);
 	assert_null(qemu_sample(&qemu, &fixture->sample));
 	assert_int_equal(fixture->sample.device_num, 2);
-	assert_true(target_get_statistics(target)->reads < 4 * LIST_LENGTH_MAX);
+	/* each struct is read in up to three pieces */
+	assert_true(target_get_statistics(target)->reads < 3 * 4 * LIST_LENGTH_MAX);
 	assert_true(fixture->sample.problem_num < LIST_LENGTH_MAX + 100);
 }
 
