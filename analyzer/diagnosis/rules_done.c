@@ -354,6 +354,7 @@ static const struct rule rules[] = {
 		.catalogue = "CU-GUEST",
 		.title = "the device finished the request and KVM took its interrupt; the guest has not noticed",
 		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
 		.stalled = true,
 		.needs = NEEDS(QUEUE_FACT(vector_masked), QUEUE_FACT(irqfd_users), DEVICE_FACT(irqfds)),
 		.holds = is_left_to_guest,

@@ -48,7 +48,8 @@ static bool device_is_unreadable(const struct view *view)
 	const struct device *device = view->device;
 
 	return !fact_known(device->status) || !fact_known(device->vm_running) ||
-	       !fact_known(device->broken) || !fact_known(device->guest_features);
+	       !fact_known(device->broken) || !fact_known(device->guest_features) ||
+	       device->disabled.state == FACT_UNREADABLE; /* absent from older QEMUs */
 }
 
 bool view_is_in_service(const struct view *view)
