@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The engine: applies the table of rules to every queue. */
+/* The engine: applies the tables of rules to every queue. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "diagnosis/diagnose.h"
+#include "diagnosis/predicates.h"
 #include "diagnosis/rule.h"
+
+/** Most findings of one queue; more than the catalogue has that hold together. */
+enum { HELD_MAX = 64 };
 
 void evidence_add(struct evidence *evidence, const char *format, ...)
 {
@@ -28,6 +33,43 @@ void evidence_add(struct evidence *evidence, const char *format, ...)
 	lines[evidence->num++] = line;
 }
 
+static const char *fact_name(const struct fact_descriptor *descriptors, size_t num, size_t offset)
+{
+	for (size_t i = 0; i < num; i++) {
+		if (descriptors[i].offset == offset)
+			return descriptors[i].name;
+	}
+	return NULL;
+}
+
+const char *input_name(const struct input *input)
+{
+	switch (input->of) {
+	case INPUT_QUEUE:
+		return fact_name(queue_fact_descriptors, queue_fact_descriptor_num, input->offset);
+	case INPUT_DEVICE:
+		return fact_name(device_fact_descriptors, device_fact_descriptor_num, input->offset);
+	case INPUT_LOOP:
+		return fact_name(context_fact_descriptors, context_fact_descriptor_num, input->offset);
+	case INPUT_BACKEND:
+		return fact_name(backend_fact_descriptors, backend_fact_descriptor_num, input->offset);
+	default:
+		return NULL;
+	}
+}
+
+const char *input_owner(const struct input *input)
+{
+	static const char *const owners[] = {
+		[INPUT_QUEUE] = "queue",
+		[INPUT_DEVICE] = "device",
+		[INPUT_LOOP] = "event loop",
+		[INPUT_BACKEND] = "backend",
+	};
+
+	return owners[input->of];
+}
+
 /** The same device in the other sample: same address and same type. */
 static const struct device *find_device(const struct sample *sample, const struct device *wanted)
 {
@@ -39,6 +81,43 @@ static const struct device *find_device(const struct sample *sample, const struc
 	return NULL;
 }
 
+/** QEMU's own request object in flight in @queue: the only identity that outlives an index. */
+static bool has_request(const struct queue *queue, uint64_t address)
+{
+	for (size_t i = 0; i < queue->request_num; i++) {
+		if (queue->requests[i].address == address &&
+		    queue->requests[i].stage == REQUEST_IN_DEVICE)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * The device holds other requests than before, none of the old ones among
+ * them: it worked, even if the indices went round and look the same.
+ */
+static bool requests_were_replaced(const struct queue *before, const struct queue *now)
+{
+	size_t known = 0;
+
+	if (!before->requests_complete || !now->requests_complete)
+		return false;
+	for (size_t i = 0; i < before->request_num; i++) {
+		const struct request *request = &before->requests[i];
+
+		if (request->stage != REQUEST_IN_DEVICE)
+			continue;
+		if (!request->address || has_request(now, request->address))
+			return false;
+		known++;
+	}
+	for (size_t i = 0; i < now->request_num; i++) {
+		if (now->requests[i].stage == REQUEST_IN_DEVICE && now->requests[i].address)
+			return known > 0;
+	}
+	return false;
+}
+
 /** Did the device take or finish anything between two samples of a queue? */
 static bool has_progressed(const struct queue *before, const struct queue *now)
 {
@@ -46,7 +125,8 @@ static bool has_progressed(const struct queue *before, const struct queue *now)
 	       !fact_same(before->last_avail_wrap_counter, now->last_avail_wrap_counter) ||
 	       !fact_same(before->used_idx, now->used_idx) ||
 	       !fact_same(before->used_wrap_counter, now->used_wrap_counter) ||
-	       !fact_same(before->used_ring_idx, now->used_ring_idx);
+	       !fact_same(before->used_ring_idx, now->used_ring_idx) ||
+	       requests_were_replaced(before, now);
 }
 
 static bool has_moved(const struct queue *before, const struct queue *now)
@@ -61,6 +141,43 @@ static bool has_moved(const struct queue *before, const struct queue *now)
 	       before->set_up != now->set_up || before->readable != now->readable;
 }
 
+/** Is the fact that a rule needs known in this sample? */
+static bool input_is_known(const struct input *input, const struct view *view)
+{
+	const struct context *loop;
+
+	switch (input->of) {
+	case INPUT_QUEUE:
+		return fact_known(*(const struct fact *)((const char *)view->queue + input->offset));
+	case INPUT_DEVICE:
+		return fact_known(*(const struct fact *)((const char *)view->device + input->offset));
+	case INPUT_LOOP:
+		loop = view_loop(view);
+		return loop && fact_known(*(const struct fact *)((const char *)loop + input->offset));
+	case INPUT_BACKEND:
+		for (size_t i = 0; i < view->device->backend_num; i++) {
+			const struct backend *backend = &view->device->backends[i];
+
+			if (backend_serves(backend, view->queue) &&
+			    fact_known(*(const struct fact *)((const char *)backend + input->offset)))
+				return true;
+		}
+		return false;
+	default:
+		return false;
+	}
+}
+
+/** Does the rule hold in one sample? */
+static bool rule_holds(const struct rule *rule, const struct view *view)
+{
+	for (const struct input *input = rule->needs; input && input->of != INPUT_END; input++) {
+		if (!input_is_known(input, view))
+			return false;
+	}
+	return !rule->holds || rule->holds(view);
+}
+
 static bool rule_applies(const struct rule *rule, const struct subject *subject)
 {
 	bool two = subject->before.queue;
@@ -72,25 +189,31 @@ static bool rule_applies(const struct rule *rule, const struct subject *subject)
 		return false;
 	if (rule->stalled && (subject->progressed || subject->now.queue->torn))
 		return false;
-	if (rule->holds && !rule->holds(&subject->now))
+	if (!rule_holds(rule, &subject->now))
 		return false;
-	if (rule->holds && two && rule->severity == SEVERITY_STUCK && !rule->now_only &&
-	    !rule->holds(&subject->before))
+	if (two && rule->severity == SEVERITY_STUCK && !rule->now_only &&
+	    !rule_holds(rule, &subject->before))
 		return false;
 	return !rule->holds_between || rule->holds_between(subject);
 }
 
 /**
- * A packed ring is judged one step less surely than a split one: its positions
- * come round after two laps and not after 65536 entries, so that a busy queue
- * can look as if it had stood still.
+ * One sample never gives more than medium, whatever else is known. A packed
+ * ring is judged one step less surely than a split one: its positions come
+ * round after two laps and not after 65536 entries, so that a busy queue can
+ * look as if it had stood still.
  */
 static enum confidence confidence_of(const struct rule *rule, const struct subject *subject)
 {
-	enum confidence confidence = subject->before.queue ? rule->two_samples : rule->one_sample;
+	bool two = subject->before.queue;
+	enum confidence confidence = two ? rule->two_samples : rule->one_sample;
+	enum confidence most = two ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 
-	if (subject->now.queue->packed && rule->severity == SEVERITY_STUCK &&
-	    (confidence == CONFIDENCE_HIGH || confidence == CONFIDENCE_MEDIUM))
+	if (rule->severity != SEVERITY_STUCK || confidence == CONFIDENCE_PROVED)
+		return confidence;
+	if (rule->surer && confidence < most && rule->surer(subject))
+		confidence++;
+	if (subject->now.queue->packed && confidence > CONFIDENCE_LOW)
 		confidence--;
 	return confidence;
 }
@@ -120,21 +243,80 @@ static struct virtq_error *add_finding(struct queue_diagnosis *diagnosis, const 
 	return evidence.failed ? &virtq_error_no_memory : NULL;
 }
 
-/** Rules in order; an ok verdict is only given when nothing else was found. */
+/** The rules that hold of one queue, the primary one first. */
+struct held {
+	const struct rule *rules[HELD_MAX];
+	size_t num;
+};
+
+/** "in-device/stuck" and "in-device/throttled" are of one family. */
+static bool is_same_family(const struct rule *a, const struct rule *b)
+{
+	size_t length = strcspn(a->verdict, "/");
+
+	return strncmp(a->verdict, b->verdict, length) == 0 &&
+	       strcspn(b->verdict, "/") == length;
+}
+
+/** Has something been found that makes this rule superfluous? */
+static bool is_superseded(const struct rule *rule, const struct held *held)
+{
+	for (size_t i = 0; i < held->num; i++) {
+		if (rule->fallback == FALLBACK_OF_ALL ||
+		    (rule->fallback == FALLBACK_OF_FAMILY && is_same_family(rule, held->rules[i])))
+			return true;
+	}
+	return false;
+}
+
+/** What names a cause goes before what only says where, and the surer before the less sure. */
+static bool goes_before(const struct rule *a, const struct rule *b, const struct subject *subject)
+{
+	bool cause = a->fallback == FALLBACK_NO;
+
+	if (cause != (b->fallback == FALLBACK_NO))
+		return cause;
+	return confidence_of(a, subject) > confidence_of(b, subject);
+}
+
+/** Keep what is to be said of the same weight in the order of the catalogue. */
+static void held_add(struct held *held, const struct rule *rule, const struct subject *subject)
+{
+	size_t place = held->num;
+
+	if (held->num == HELD_MAX)
+		return;
+	while (place && goes_before(rule, held->rules[place - 1], subject)) {
+		held->rules[place] = held->rules[place - 1];
+		place--;
+	}
+	held->rules[place] = rule;
+	held->num++;
+}
+
+static void find_rules(const struct subject *subject, struct held *held)
+{
+	for (size_t i = 0; i < rule_table_num; i++) {
+		for (size_t j = 0; j < rule_tables[i]->num; j++) {
+			const struct rule *rule = &rule_tables[i]->rules[j];
+
+			if (is_superseded(rule, held) || !rule_applies(rule, subject))
+				continue;
+			held_add(held, rule, subject);
+			if (rule->last)
+				return;
+		}
+	}
+}
+
 static struct virtq_error *diagnose_queue(const struct subject *subject,
 					  struct queue_diagnosis *diagnosis)
 {
-	for (size_t i = 0; i < rule_num; i++) {
-		const struct rule *rule = &rules[i];
+	struct held held = { .num = 0 };
 
-		if ((rule->otherwise || rule->severity == SEVERITY_OK) && diagnosis->finding_num)
-			continue;
-		if (!rule_applies(rule, subject))
-			continue;
-		TRY(add_finding(diagnosis, rule, subject));
-		if (rule->last)
-			break;
-	}
+	find_rules(subject, &held);
+	for (size_t i = 0; i < held.num; i++)
+		TRY(add_finding(diagnosis, held.rules[i], subject));
 	return NULL;
 }
 

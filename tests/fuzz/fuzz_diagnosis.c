@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Samples with any facts: the input is two samples of one device with two
- * queues, fact by fact, which are diagnosed and rendered.
+ * queues, backends, requests, event loops and threads, fact by fact, which are
+ * diagnosed and rendered.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,109 @@ static char *take_name(struct cursor *cursor)
 	return strdup(name);
 }
 
+/** Elements of a small array: none most of the time. */
+static size_t take_count(struct cursor *cursor, size_t most)
+{
+	size_t count = cursor_take_unsigned(cursor, 1);
+
+	return count <= most ? count : 0;
+}
+
+static void *take_array(size_t num, size_t size)
+{
+	void *array = calloc(num ? num : 1, size);
+
+	if (!array)
+		abort();
+	return array;
+}
+
+static void take_requests(struct cursor *cursor, struct queue *queue)
+{
+	static const char *const lists[] = { NULL, "tracked requests" };
+
+	queue->request_num = take_count(cursor, 6);
+	queue->requests = take_array(queue->request_num, sizeof(*queue->requests));
+	queue->requests_complete = queue->request_num & 1;
+	for (size_t i = 0; i < queue->request_num; i++) {
+		struct request *request = &queue->requests[i];
+		uint8_t how = (uint8_t)cursor_take_unsigned(cursor, 1);
+
+		*request = (struct request){
+			.head = take_fact(cursor),
+			.source = (enum request_source)(how & 1),
+			.stage = (enum request_stage)(how >> 1 & 1),
+			.fault = (enum chain_fault)((how >> 2) % (CHAIN_ADDRESS + 1)),
+			.found_in = lists[how & 1],
+			.address = cursor_take_unsigned(cursor, 1),
+			.descriptors = take_fact(cursor),
+			.out_length = take_fact(cursor),
+			.in_length = take_fact(cursor),
+			.indirect = take_fact(cursor),
+			.age_ns = take_fact(cursor),
+			.field_num = how % (REQUEST_FIELDS_MAX + 1),
+		};
+		for (size_t j = 0; j < request->field_num; j++) {
+			request->fields[j].name = "field";
+			request->fields[j].value = cursor_take_unsigned(cursor, 2);
+			if (request->fields[j].value & 1)
+				snprintf(request->fields[j].text, sizeof(request->fields[j].text),
+					 "word %u", how);
+		}
+	}
+}
+
+static void take_backends(struct cursor *cursor, struct device *device)
+{
+	device->backend_num = take_count(cursor, 4);
+	device->backends = take_array(device->backend_num, sizeof(*device->backends));
+	for (size_t i = 0; i < device->backend_num; i++) {
+		struct backend *backend = &device->backends[i];
+		uint8_t how = (uint8_t)cursor_take_unsigned(cursor, 1);
+
+		*backend = (struct backend){
+			.kind = (enum backend_kind)(how % (BACKEND_OTHER + 1)),
+			.first_queue = how & 0x40 ? 1 : 0,
+			.queue_num = how & 0x80 ? 0 : 2,
+			.name = take_name(cursor),
+			.node = take_name(cursor),
+			.type = take_name(cursor),
+		};
+		take_facts(cursor, backend, backend_fact_descriptors, backend_fact_descriptor_num);
+	}
+}
+
+/** Loops at the addresses that a queue's listener may have, and threads they may name. */
+static void take_threads(struct cursor *cursor, struct sample *sample)
+{
+	sample->context_num = take_count(cursor, 3);
+	sample->contexts = take_array(sample->context_num, sizeof(*sample->contexts));
+	for (size_t i = 0; i < sample->context_num; i++) {
+		struct context *context = &sample->contexts[i];
+
+		context->address = cursor_take_unsigned(cursor, 1);
+		context->main = context->address & 1;
+		context->name = take_name(cursor);
+		take_facts(cursor, context, context_fact_descriptors, context_fact_descriptor_num);
+	}
+	sample->thread_num = take_count(cursor, 5);
+	sample->threads = take_array(sample->thread_num, sizeof(*sample->threads));
+	for (size_t i = 0; i < sample->thread_num; i++) {
+		struct thread *thread = &sample->threads[i];
+		uint8_t how = (uint8_t)cursor_take_unsigned(cursor, 1);
+
+		*thread = (struct thread){
+			.tid = (pid_t)cursor_take_unsigned(cursor, 1),
+			.state = "SRDTtZ"[how % 6],
+			.activity = (enum thread_activity)(how % (THREAD_STOPPED + 1)),
+			.lock = take_fact(cursor),
+			.lock_owner = take_fact(cursor),
+		};
+		snprintf(thread->name, sizeof(thread->name), "thread %u", how);
+		snprintf(thread->syscall, sizeof(thread->syscall), "%s", how & 16 ? "pread64" : "");
+	}
+}
+
 static void take_queue(struct cursor *cursor, uint16_t index, struct queue *queue)
 {
 	uint16_t flags = (uint16_t)cursor_take_unsigned(cursor, 2);
@@ -76,6 +180,7 @@ static void take_queue(struct cursor *cursor, uint16_t index, struct queue *queu
 		queue->problem = take_name(cursor);
 	if (flags & 2)
 		queue->ring_problem = take_name(cursor);
+	take_requests(cursor, queue);
 }
 
 static void take_sample(struct cursor *cursor, struct sample *sample)
@@ -103,6 +208,8 @@ static void take_sample(struct cursor *cursor, struct sample *sample)
 	device->queue_num = flags & 64 ? QUEUES : 1;
 	for (uint16_t i = 0; i < device->queue_num; i++)
 		take_queue(cursor, i, &queues[i]);
+	take_backends(cursor, device);
+	take_threads(cursor, sample);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -127,7 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t fuzz_seed(size_t index, uint8_t *seed, size_t size)
 {
-	enum { LENGTH = 400 };
+	enum { LENGTH = 900 };
 	uint32_t state = (uint32_t)index + 1;
 
 	if (index >= 8 || size < LENGTH)

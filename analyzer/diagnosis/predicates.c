@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "diagnosis/predicates.h"
+#include "vring/vring.h"
+
+bool has_feature(const struct view *view, uint64_t feature)
+{
+	return fact_known(view->device->guest_features) &&
+	       (view->device->guest_features.value & feature);
+}
+
+bool in_all(const struct subject *subject, bool (*predicate)(const struct view *view))
+{
+	return predicate(&subject->now) && (!subject->before.queue || predicate(&subject->before));
+}
+
+bool in_both(const struct subject *subject, bool (*predicate)(const struct view *view))
+{
+	return subject->before.queue && in_all(subject, predicate);
+}
+
+/* ---- The ring ---------------------------------------------------------------------- */
+
+bool ring_is_unreadable(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	if (queue->packed)
+		return queue->next_available.state == FACT_UNREADABLE;
+	return queue->avail_idx.state == FACT_UNREADABLE ||
+	       queue->used_ring_idx.state == FACT_UNREADABLE ||
+	       queue->used_event.state == FACT_UNREADABLE;
+}
+
+bool indices_are_known(const struct queue *queue)
+{
+	return fact_known(queue->last_avail_idx) && fact_known(queue->used_idx) &&
+	       fact_known(queue->vring_num) &&
+	       (!queue->packed || (fact_known(queue->last_avail_wrap_counter) &&
+				   fact_known(queue->used_wrap_counter)));
+}
+
+uint64_t expected_inuse(const struct queue *queue)
+{
+	if (queue->packed)
+		return vring_packed_distance((unsigned int)queue->last_avail_idx.value,
+					     fact_true(queue->last_avail_wrap_counter),
+					     (unsigned int)queue->used_idx.value,
+					     fact_true(queue->used_wrap_counter),
+					     (unsigned int)queue->vring_num.value);
+	return fact_distance(queue->last_avail_idx, queue->used_idx);
+}
+
+bool holds_requests(const struct queue *queue)
+{
+	return queue->kind == QUEUE_REQUEST || queue->kind == QUEUE_LAZY ||
+	       queue->kind == QUEUE_POLLED;
+}
+
+bool is_outstanding(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	if (queue->packed)
+		return fact_true(queue->next_available) ||
+		       (!queue->vhost && indices_are_known(queue) && expected_inuse(queue));
+	return !fact_equal(queue->avail_idx, queue->used_ring_idx) ||
+	       (!queue->vhost && !fact_equal(queue->last_avail_idx, queue->used_idx));
+}
+
+bool is_not_seen(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	if (!holds_requests(queue))
+		return false;
+	if (queue->packed)
+		return fact_true(queue->next_available);
+	/* shadow_avail_idx is read again only once it equals last_avail_idx
+	 * (virtio_queue_split_empty()): while it does not, it may lag for ever */
+	return fact_known(queue->avail_idx) &&
+	       fact_equal(queue->shadow_avail_idx, queue->last_avail_idx) &&
+	       !fact_equal(queue->avail_idx, queue->shadow_avail_idx);
+}
+
+bool is_not_taken(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	return holds_requests(queue) && !queue->packed && fact_known(queue->shadow_avail_idx) &&
+	       fact_known(queue->last_avail_idx) &&
+	       !fact_equal(queue->shadow_avail_idx, queue->last_avail_idx);
+}
+
+bool is_in_device(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	return holds_requests(queue) && indices_are_known(queue) && expected_inuse(queue) != 0;
+}
+
+/** A packed ring's wish for notifications, of which it is known that the waiting slot meets it. */
+static bool packed_kick_is_due(const struct queue *queue)
+{
+	if (!fact_known(queue->last_avail_idx) || !fact_known(queue->last_avail_wrap_counter))
+		return false;
+	uint64_t waiting = queue->last_avail_idx.value |
+			   (queue->last_avail_wrap_counter.value ? 0x8000u : 0);
+
+	return fact_is(queue->device_event_flags, VRING_PACKED_EVENT_ENABLE) ||
+	       (fact_is(queue->device_event_flags, VRING_PACKED_EVENT_DESC) &&
+		fact_is(queue->device_event_off_wrap, waiting));
+}
+
+bool kick_is_due(const struct queue *queue, struct fact looked_at)
+{
+	if (queue->packed)
+		return packed_kick_is_due(queue);
+	if (queue->event_idx)
+		return fact_known(queue->avail_event) && fact_known(queue->avail_idx) &&
+		       fact_known(looked_at) &&
+		       vring_need_event((uint16_t)queue->avail_event.value,
+					(uint16_t)queue->avail_idx.value, (uint16_t)looked_at.value);
+	return fact_known(queue->used_flags) && !(queue->used_flags.value & RING_F_SUPPRESS);
+}
+
+/* ---- Who serves the queue -------------------------------------------------------------- */
+
+const struct context *view_loop(const struct view *view)
+{
+	const struct sample *sample = view->sample;
+
+	if (!fact_is(view->queue->listeners, 1) || !fact_known(view->queue->listener))
+		return NULL;
+	for (size_t i = 0; i < sample->context_num; i++) {
+		if (sample->contexts[i].address == view->queue->listener.value)
+			return &sample->contexts[i];
+	}
+	return NULL;
+}
+
+const struct thread *view_thread(const struct view *view, struct fact tid)
+{
+	const struct sample *sample = view->sample;
+
+	for (size_t i = 0; fact_known(tid) && i < sample->thread_num; i++) {
+		if (sample->threads[i].tid > 0 && (uint64_t)sample->threads[i].tid == tid.value)
+			return &sample->threads[i];
+	}
+	return NULL;
+}
+
+const struct thread *view_loop_thread(const struct view *view)
+{
+	const struct context *loop = view_loop(view);
+
+	return loop ? view_thread(view, loop->thread_id) : NULL;
+}
+
+/** A debugger stops threads with 't': that says nothing of what they did before. */
+bool thread_is_held(const struct thread *thread)
+{
+	return thread->activity == THREAD_LOCKING || thread->activity == THREAD_BLOCKED ||
+	       (thread->activity == THREAD_STOPPED && thread->state == 'T');
+}
+
+bool loop_is_held(const struct view *view)
+{
+	const struct thread *thread = view_loop_thread(view);
+
+	return thread && thread_is_held(thread);
+}
+
+bool loop_sleeps(const struct view *view)
+{
+	const struct context *loop = view_loop(view);
+	const struct thread *thread = view_loop_thread(view);
+
+	return thread && thread->activity == THREAD_POLLING && fact_is(loop->poll_started, 0);
+}
+
+/* ---- What stands behind the queue ------------------------------------------------------- */
+
+const struct backend *find_backend(const struct view *view,
+				   bool (*wanted)(const struct backend *backend))
+{
+	for (size_t i = 0; i < view->device->backend_num; i++) {
+		const struct backend *backend = &view->device->backends[i];
+
+		if (backend_serves(backend, view->queue) && wanted(backend))
+			return backend;
+	}
+	return NULL;
+}
+
+bool backend_is_quiesced(const struct backend *backend)
+{
+	return fact_true(backend->quiesce_counter) || fact_true(backend->node_quiesce_counter);
+}
+
+bool is_drained(const struct view *view)
+{
+	const struct context *loop = view_loop(view);
+
+	return find_backend(view, backend_is_quiesced) ||
+	       (loop && fact_true(loop->external_disable_cnt));
+}
+
+/** net tx with a packet that the netdev does not take, a full chardev, an empty free list, ... */
+static bool backend_is_busy(const struct backend *backend)
+{
+	return fact_true(backend->async_tx) || fact_true(backend->tx_waiting) ||
+	       fact_true(backend->throttled) || fact_true(backend->blocked);
+}
+
+bool is_holding_back(const struct view *view)
+{
+	return is_drained(view) || find_backend(view, backend_is_busy);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What several families ask of a queue in one sample.
+ *
+ * Order of a healthy split ring, oldest first, mod 65536:
+ *   used_event (driver) <= used_ring_idx = used_idx <= last_avail_idx
+ *   <= shadow_avail_idx <= avail_idx <= used_ring_idx + vring_num
+ * and inuse = last_avail_idx - used_idx.
+ *
+ * Every predicate that accuses somebody asks that the facts it uses are known:
+ * a fact that could not be read never makes it true.
+ */
+#ifndef VIRTQ_DIAGNOSIS_PREDICATES_H
+#define VIRTQ_DIAGNOSIS_PREDICATES_H
+
+#include "diagnosis/rule.h"
+
+/** Device status bits (VIRTIO 1.2, section 2.1). */
+enum { STATUS_DRIVER_OK = 4, STATUS_NEEDS_RESET = 0x40, STATUS_FAILED = 0x80 };
+
+/** VIRTIO_NO_VECTOR: the driver wants no interrupt of this queue. */
+enum { NO_VECTOR = 0xffff };
+
+/** VRING_USED_F_NO_NOTIFY, VRING_AVAIL_F_NO_INTERRUPT. */
+enum { RING_F_SUPPRESS = 1 };
+
+/** VhostBackendType (include/hw/virtio/vhost-backend.h). */
+enum { VHOST_KERNEL = 1, VHOST_USER = 2, VHOST_VDPA = 3 };
+
+#define VIRTIO_F_NOTIFY_ON_EMPTY (UINT64_C(1) << 24)
+#define VIRTIO_F_IN_ORDER (UINT64_C(1) << 35)
+
+bool has_feature(const struct view *view, uint64_t feature);
+
+/** Does @predicate hold in every sample there is? Of two that is worth more than of one. */
+bool in_all(const struct subject *subject, bool (*predicate)(const struct view *view));
+/** Does it hold in both samples? false with one. */
+bool in_both(const struct subject *subject, bool (*predicate)(const struct view *view));
+
+/* ---- The ring ---------------------------------------------------------------------- */
+
+bool ring_is_unreadable(const struct view *view);
+
+/** Are the indices known that say what QEMU took and finished? */
+bool indices_are_known(const struct queue *queue);
+
+/** What inuse must be by the indices, for a queue whose indices are known. */
+uint64_t expected_inuse(const struct queue *queue);
+
+/** Does something outstanding in this queue mean a request that somebody waits for? */
+bool holds_requests(const struct queue *queue);
+
+/** Something is outstanding, anywhere between driver and device. */
+bool is_outstanding(const struct view *view);
+
+/** QEMU has not looked at what the driver made available. */
+bool is_not_seen(const struct view *view);
+/** QEMU has looked, but not taken it. A packed ring's shadow index does not say this. */
+bool is_not_taken(const struct view *view);
+/** QEMU has taken it and not finished it. */
+bool is_in_device(const struct view *view);
+
+/** By what the device side asked for, the driver had to notify it of what it did not look at. */
+bool kick_is_due(const struct queue *queue, struct fact looked_at);
+
+/* ---- Who serves the queue -------------------------------------------------------------- */
+
+/** The one event loop that listens to the queue's kicks; NULL if it is not known or not one. */
+const struct context *view_loop(const struct view *view);
+
+/** The thread with this id; NULL if it is not known. */
+const struct thread *view_thread(const struct view *view, struct fact tid);
+
+/** The thread of the queue's event loop; NULL if it is not known. */
+const struct thread *view_loop_thread(const struct view *view);
+
+/** It waits, and not for events: for a lock, in a system call, or stopped by a signal. */
+bool thread_is_held(const struct thread *thread);
+
+/** The loop's thread is held. */
+bool loop_is_held(const struct view *view);
+/** The loop's thread sleeps until events come, and does not busy-poll. */
+bool loop_sleeps(const struct view *view);
+
+/* ---- What stands behind the queue ------------------------------------------------------- */
+
+static inline bool backend_serves(const struct backend *backend, const struct queue *queue)
+{
+	return queue->index >= backend->first_queue &&
+	       queue->index - backend->first_queue < backend->queue_num;
+}
+
+/** The first backend behind the queue of which @wanted holds; NULL if there is none. */
+const struct backend *find_backend(const struct view *view,
+				   bool (*wanted)(const struct backend *backend));
+
+bool backend_is_quiesced(const struct backend *backend);
+
+/** A block job or the monitor stopped the device's requests. */
+bool is_drained(const struct view *view);
+
+/** The device model does not look on purpose: what is behind it is busy, or it is drained. */
+bool is_holding_back(const struct view *view);
+
+#endif

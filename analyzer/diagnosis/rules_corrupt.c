@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What cannot be, and rings that cannot be read. */
+#include <inttypes.h>
+
+#include "diagnosis/predicates.h"
+#include "diagnosis/rules.h"
+#include "diagnosis/show.h"
+#include "vring/vring.h"
+
+/** @a is more than a whole ring ahead of @b, which no driver or device may be. */
+static bool is_too_far(const struct queue *queue, struct fact a, struct fact b)
+{
+	return fact_known(a) && fact_known(b) && fact_known(queue->vring_num) &&
+	       fact_distance(a, b) > queue->vring_num.value;
+}
+
+static bool avail_idx_is_corrupt(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	return !queue->packed && (is_too_far(queue, queue->avail_idx, queue->last_avail_idx) ||
+				  is_too_far(queue, queue->avail_idx, queue->used_idx) ||
+				  is_too_far(queue, queue->shadow_avail_idx, queue->last_avail_idx));
+}
+
+static bool vhost_avail_idx_is_corrupt(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	return !queue->packed && is_too_far(queue, queue->avail_idx, queue->used_ring_idx);
+}
+
+/** Without a mapping (caches) QEMU's writes to the ring are dropped: a difference means nothing. */
+static bool used_idx_is_corrupt(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	return !queue->packed && queue->caches_address && fact_known(queue->used_idx) &&
+	       fact_known(queue->used_ring_idx) && !fact_equal(queue->used_idx, queue->used_ring_idx);
+}
+
+/** With IN_ORDER, inuse counts what is complete and waits for its turn differently. */
+static bool inuse_is_corrupt(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	if (!fact_known(queue->inuse) || !indices_are_known(queue))
+		return false;
+	if (queue->inuse.value > queue->vring_num.value)
+		return true;
+	return !has_feature(view, VIRTIO_F_IN_ORDER) && queue->inuse.value != expected_inuse(queue);
+}
+
+/** What QEMU itself says of a ring that could not be read: the first place to look. */
+static bool unreadable_ring_is_in_use(const struct view *view)
+{
+	return ring_is_unreadable(view) && indices_are_known(view->queue) &&
+	       expected_inuse(view->queue) != 0;
+}
+
+/**
+ * A request whose descriptor chain is wrong, and which is in the ring for
+ * sure. An address outside guest RAM is legal behind an IOMMU; an empty
+ * descriptor is an error to QEMU alone.
+ */
+static const struct request *find_bad_request(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	for (size_t i = 0; i < queue->request_num; i++) {
+		const struct request *request = &queue->requests[i];
+
+		if (request->source != REQUEST_EXACT || !fact_known(request->head) ||
+		    request->fault == CHAIN_OK || request->fault == CHAIN_UNREADABLE)
+			continue;
+		if (request->fault == CHAIN_ADDRESS && has_feature(view, VIRTIO_F_ACCESS_PLATFORM))
+			continue;
+		if (request->fault == CHAIN_EMPTY && queue->vhost)
+			continue;
+		return request;
+	}
+	return NULL;
+}
+
+static bool descriptor_is_corrupt(const struct view *view)
+{
+	return find_bad_request(view) != NULL;
+}
+
+/** The same chain with the same fault in both samples: not one that was being written. */
+static bool descriptor_stays_corrupt(const struct subject *subject)
+{
+	if (!subject->before.queue)
+		return true;
+	const struct request *before = find_bad_request(&subject->before);
+	const struct request *now = find_bad_request(&subject->now);
+	return before->fault == now->fault && fact_equal(before->head, now->head);
+}
+
+/** Two requests in flight that cannot both be: the same head, or one indirect table. */
+static const struct request *find_duplicate(const struct view *view, const struct request **first)
+{
+	const struct queue *queue = view->queue;
+
+	for (size_t i = 0; i < queue->request_num; i++) {
+		const struct request *request = &queue->requests[i];
+
+		for (size_t j = 0; j < i && request->source == REQUEST_EXACT; j++) {
+			*first = &queue->requests[j];
+			if ((*first)->source == REQUEST_EXACT &&
+			    (fact_equal((*first)->head, request->head) ||
+			     fact_equal((*first)->indirect, request->indirect)))
+				return request;
+		}
+	}
+	return NULL;
+}
+
+static bool head_is_duplicate(const struct view *view)
+{
+	const struct request *first;
+
+	return find_duplicate(view, &first) != NULL;
+}
+
+/** QEMU's own side, for a queue whose ring could not be read. */
+static void show_host_side(const struct subject *subject, struct evidence *evidence)
+{
+	const struct queue *queue = subject->now.queue;
+
+	evidence_add(evidence, "%s", queue->ring_problem ? queue->ring_problem :
+							   "the ring could not be read");
+	if (queue->vhost)
+		evidence_add(evidence, "a vhost device serves the queue: QEMU's own indices are stale");
+	else if (indices_are_known(queue) && fact_known(queue->inuse))
+		evidence_add(evidence,
+			     "QEMU's side: shadow-avail-idx %s, last-avail-idx %s, used-idx %s, inuse %s: it %s",
+			     number(queue->shadow_avail_idx).text, number(queue->last_avail_idx).text,
+			     number(queue->used_idx).text, number(queue->inuse).text,
+			     queue->inuse.value ? "holds requests" : "holds no request");
+}
+
+static void show_vhost_indices(const struct subject *subject, struct evidence *evidence)
+{
+	const struct queue *queue = subject->now.queue;
+
+	evidence_add(evidence, "avail-idx %s, the guest's used-idx %s, %s entries",
+		     number(queue->avail_idx).text, number(queue->used_ring_idx).text,
+		     number(queue->vring_num).text);
+}
+
+static void show_inuse(const struct subject *subject, struct evidence *evidence)
+{
+	const struct queue *queue = subject->now.queue;
+
+	evidence_add(evidence, "inuse is %s, but last-avail-idx %s and used-idx %s make it %llu, with %s entries",
+		     number(queue->inuse).text, number(queue->last_avail_idx).text, number(queue->used_idx).text,
+		     (unsigned long long)expected_inuse(queue), number(queue->vring_num).text);
+}
+
+static void show_bad_descriptor(const struct subject *subject, struct evidence *evidence)
+{
+	static const char *const faults[] = {
+		[CHAIN_HEAD] = "its head is not below the queue's size",
+		[CHAIN_NEXT] = "next points out of the descriptor table",
+		[CHAIN_LOOP] = "it loops: it has more descriptors than the table",
+		[CHAIN_INDIRECT_LENGTH] = "the length of its indirect table is 0 or no multiple of 16",
+		[CHAIN_INDIRECT_NESTED] = "its indirect table holds an indirect descriptor",
+		[CHAIN_ORDER] = "a descriptor for reading follows one for writing",
+		[CHAIN_EMPTY] = "it has a descriptor of length 0",
+		[CHAIN_ADDRESS] = "it points outside guest RAM",
+	};
+	const struct request *request = find_bad_request(&subject->now);
+
+	evidence_add(evidence, "the chain of head %" PRIu64 ", which %s, is wrong: %s", request->head.value,
+		     request->stage == REQUEST_AVAILABLE ? "waits in the ring" : "the device holds",
+		     faults[request->fault]);
+	if (request->stage == REQUEST_IN_DEVICE)
+		evidence_add(evidence, "the device read it before: the driver changed it while the request was in flight");
+	show_interval(subject, evidence);
+}
+
+static void show_duplicate(const struct subject *subject, struct evidence *evidence)
+{
+	const struct request *first;
+	const struct request *request = find_duplicate(&subject->now, &first);
+
+	if (fact_equal(first->head, request->head))
+		evidence_add(evidence, "head %" PRIu64 " is in flight twice (%s; %s)", request->head.value,
+			     first->found_in ? first->found_in : "in the ring",
+			     request->found_in ? request->found_in : "in the ring");
+	else
+		evidence_add(evidence, "heads %s and %s have the same indirect table, at 0x%" PRIx64,
+			     number(first->head).text, number(request->head).text,
+			     request->indirect.value);
+	show_interval(subject, evidence);
+}
+
+static const struct rule rules[] = {
+	{
+		.verdict = "unknown/guest-ram",
+		.catalogue = "UNK-RAM",
+		.title = "the ring in guest memory could not be read, and QEMU holds requests of it",
+		.severity = SEVERITY_UNKNOWN,
+		.owner = OWNER_QEMU,
+		.holds = unreadable_ring_is_in_use,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.evidence = show_host_side,
+		.next = "a core without guest RAM (dump-guest-core=off, libvirt's dumpCore='off') cannot say more; run virtq on the live process",
+		.last = true,
+	},
+	{
+		.verdict = "unknown/guest-ram",
+		.catalogue = "UNK-RAM",
+		.title = "the ring in guest memory could not be read",
+		.severity = SEVERITY_UNKNOWN,
+		.holds = ring_is_unreadable,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.evidence = show_host_side,
+		.next = "a core without guest RAM (dump-guest-core=off, libvirt's dumpCore='off') cannot say more; run virtq on the live process",
+		.last = true,
+	},
+	{
+		.verdict = "corrupt/used-idx",
+		.catalogue = "CR-USED",
+		.title = "the used index in guest memory is not the one QEMU wrote",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.holds = used_idx_is_corrupt,
+		.one_sample = CONFIDENCE_MEDIUM,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_indices,
+		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "unmapped-ring"),
+		.next = "somebody else wrote to the used ring, or its memory was reused by the guest; look at the driver",
+		.last = true,
+	},
+	{
+		.verdict = "corrupt/avail-idx",
+		.catalogue = "CR-IDX",
+		.title = "an available index is more than the whole ring ahead",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.holds = avail_idx_is_corrupt,
+		.one_sample = CONFIDENCE_MEDIUM,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_indices,
+		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "driver-reset"),
+		.next = "the driver, or whatever wrote to its memory, is at fault; QEMU will say \"Guest moved used index\" and break the device when it looks",
+		.last = true,
+	},
+	{
+		.verdict = "corrupt/avail-idx",
+		.catalogue = "CR-IDX",
+		.title = "the available index is more than the whole ring ahead",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_VHOST,
+		.stalled = true,
+		.holds = vhost_avail_idx_is_corrupt,
+		.one_sample = CONFIDENCE_MEDIUM,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_vhost_indices,
+		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "driver-reset"),
+		.next = "the driver, the vhost backend, or whatever wrote to the ring's memory is at fault",
+		.last = true,
+	},
+	{
+		.verdict = "corrupt/inuse",
+		.catalogue = "CR-INUSE",
+		.title = "QEMU's count of requests in flight disagrees with its indices",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.holds = inuse_is_corrupt,
+		.one_sample = CONFIDENCE_MEDIUM,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_inuse,
+		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "in-order", "packed-inuse"),
+		.next = "a request was lost or completed twice inside QEMU: report it to QEMU with its version and device type",
+	},
+	{
+		.verdict = "corrupt/descriptor",
+		.catalogue = "CR-DESC",
+		.title = "a request's descriptor chain is wrong",
+		.severity = SEVERITY_STUCK,
+		.stalled = true,
+		.holds = descriptor_is_corrupt,
+		.holds_between = descriptor_stays_corrupt,
+		.one_sample = CONFIDENCE_MEDIUM,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_bad_descriptor,
+		.considered = CONSIDERED("torn-read", "driver-reset", "confidential-guest", "byte-order", "head-reuse"),
+		.next = "the driver, or whatever wrote to its memory, is at fault: a device that reads the chain breaks, or never answers it",
+	},
+	{
+		.verdict = "corrupt/duplicate-head",
+		.catalogue = "CR-DUP",
+		.title = "two requests in flight share what belongs to one",
+		.severity = SEVERITY_STUCK,
+		.stalled = true,
+		.holds = head_is_duplicate,
+		.one_sample = CONFIDENCE_MEDIUM,
+		.two_samples = CONFIDENCE_MEDIUM,
+		.evidence = show_duplicate,
+		.considered = CONSIDERED("torn-read", "driver-reset", "head-reuse"),
+		.next = "the driver used a descriptor again before the device finished with it, as after a time-out: look at the driver",
+	},
+};
+RULE_TABLE(corrupt_rules, rules);

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The driver made a request available, and QEMU has not looked: the kick was
+ * not sent, was lost, waits unread, or nobody is there to read it.
+ */
+#include "diagnosis/predicates.h"
+#include "diagnosis/rules.h"
+#include "diagnosis/show.h"
+#include "vring/vring.h"
+
+/** It waits for QEMU, and QEMU does not look away on purpose. */
+static bool is_overlooked(const struct view *view)
+{
+	return is_not_seen(view) && !is_holding_back(view);
+}
+
+static bool is_not_seen_by_held_thread(const struct view *view)
+{
+	return is_overlooked(view) && loop_is_held(view);
+}
+
+/** A thread that was busy twice is only the same stop if it waits for the same thing. */
+static bool loop_waits_for_the_same(const struct subject *subject)
+{
+	if (!subject->before.queue)
+		return true;
+	const struct thread *before = view_loop_thread(&subject->before);
+	const struct thread *now = view_loop_thread(&subject->now);
+	return before->tid == now->tid && before->activity == now->activity &&
+	       fact_same(before->lock, now->lock);
+}
+
+static bool kick_is_unread(const struct view *view)
+{
+	return fact_true(view->queue->host_notifier_count);
+}
+
+/** The thread would find a kick if it came to look. */
+static bool kick_waits_for_the_thread(const struct subject *subject)
+{
+	return in_both(subject, kick_is_unread);
+}
+
+/**
+ * With ioeventfd, no event loop polls the kick's eventfd. Without ioeventfd
+ * kicks go straight to the handler, and vhost reads its eventfd itself.
+ */
+static bool is_without_listener(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	return is_overlooked(view) && fact_is(queue->listeners, 0) &&
+	       fact_true(queue->host_notifier_enabled) &&
+	       fact_true(view->device->ioeventfd_started) &&
+	       fact_is(view->device->ioeventfd_grabbed, 0);
+}
+
+/** QEMU has no function that would handle a kick. */
+static bool is_without_handler(const struct view *view)
+{
+	return is_overlooked(view) && fact_is(view->queue->handle_output, 0);
+}
+
+static bool is_not_read(const struct view *view)
+{
+	return is_overlooked(view) && kick_is_unread(view) && !fact_is(view->queue->listeners, 0);
+}
+
+/** QEMU asked for no notification. */
+static bool is_silenced(const struct queue *queue)
+{
+	if (queue->packed)
+		return fact_is(queue->notification, 0) &&
+		       fact_is(queue->device_event_flags, VRING_PACKED_EVENT_DISABLE);
+	if (queue->event_idx)
+		return fact_is(queue->notification, 0);
+	return fact_known(queue->used_flags) && (queue->used_flags.value & RING_F_SUPPRESS);
+}
+
+/**
+ * Notifications are off, the event loop does not busy-poll and its thread is
+ * not in the handler. net tx is off while it waits for its timer: taken-not/tx-burst.
+ */
+static bool is_suppressed(const struct view *view)
+{
+	const struct context *loop = view_loop(view);
+	const struct thread *thread = view_loop_thread(view);
+
+	return is_overlooked(view) && view->queue->kind != QUEUE_LAZY && is_silenced(view->queue) &&
+	       !kick_is_unread(view) && fact_is(loop->poll_started, 0) &&
+	       (!thread || thread->activity == THREAD_POLLING ||
+		thread->activity == THREAD_UNKNOWN);
+}
+
+static bool suppressor_sleeps(const struct subject *subject)
+{
+	return in_both(subject, loop_sleeps);
+}
+
+/**
+ * No kick is on its way to QEMU: the eventfd is empty, or who reads it sleeps,
+ * or kicks need no eventfd (ioeventfd=off).
+ */
+static bool no_kick_waits(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	if (fact_is(queue->host_notifier_enabled, 0))
+		return true;
+	if (!fact_true(queue->listeners))
+		return false;
+	return fact_known(queue->host_notifier_count) ? queue->host_notifier_count.value == 0 :
+							loop_sleeps(view);
+}
+
+/** The driver owes a kick, none waits, and who would read it is not held up. */
+static bool is_kick_owed(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	return is_overlooked(view) && fact_true(queue->notification) &&
+	       kick_is_due(queue, queue->last_avail_idx) && no_kick_waits(view) &&
+	       !fact_is(queue->handle_output, 0) && !loop_is_held(view);
+}
+
+/** The driver compared its index with avail_event without regard to the wrap at 65536. */
+static bool driver_did_not_wrap(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	return !queue->packed && queue->event_idx && is_kick_owed(view) &&
+	       queue->avail_idx.value < queue->avail_event.value + 1;
+}
+
+static bool is_kick_lost(const struct view *view)
+{
+	return is_kick_owed(view) && !driver_did_not_wrap(view);
+}
+
+/** The eventfd holds nothing, and the one who would read it sleeps. */
+static bool nothing_came(const struct view *view)
+{
+	return fact_is(view->queue->host_notifier_count, 0) && loop_sleeps(view);
+}
+
+static bool nothing_came_twice(const struct subject *subject)
+{
+	return in_both(subject, nothing_came);
+}
+
+static bool is_not_seen_in_drain(const struct view *view)
+{
+	return is_not_seen(view) && is_drained(view);
+}
+
+static void show_drained(const struct subject *subject, struct evidence *evidence)
+{
+	show_drain(subject, evidence);
+	show_not_seen(subject, evidence);
+}
+
+#define NEXT_DRAIN                                                                                  \
+	"find the job or command that drains the disk (QMP query-block-jobs, query-jobs, the last " \
+	"snapshot or backup command in the log); `thread apply all bt` in gdb shows a bdrv_drain that does not end"
+
+static const struct rule rules[] = {
+	{
+		.verdict = "not-seen/drained",
+		.catalogue = "SP-DRAIN",
+		.title = "the device has not seen the request: its disk is drained",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.holds = is_not_seen_in_drain,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_drained,
+		.considered = CONSIDERED("drained-section", "shadow-lag", "pre-posted-role", "transient", "torn-read"),
+		.next = NEXT_DRAIN,
+	},
+	{
+		.verdict = "not-seen/thread-busy",
+		.catalogue = "NS-THRD",
+		.title = "the device has not seen the request: the thread that serves the queue waits for something else",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.needs = NEEDS(LOOP_FACT(thread_id)),
+		.holds = is_not_seen_by_held_thread,
+		.holds_between = loop_waits_for_the_same,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_MEDIUM,
+		.surer = kick_waits_for_the_thread,
+		.evidence = show_not_seen,
+		.considered = CONSIDERED("busy-thread", "lock-contention", "stopped-world", "drained-section", "back-pressure", "transient"),
+		.next = "see where that thread waits (`thread apply all bt` in gdb) and, if it is a mutex, what its owner does",
+	},
+	{
+		.verdict = "not-seen/no-handler",
+		.catalogue = "NS-NOHND",
+		.title = "the device has not seen the request: no event loop listens to its kicks",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.needs = NEEDS(QUEUE_FACT(listeners), QUEUE_FACT(host_notifier_enabled),
+			       DEVICE_FACT(ioeventfd_started), DEVICE_FACT(ioeventfd_grabbed)),
+		.holds = is_without_listener,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_not_seen,
+		.considered = CONSIDERED("drained-section", "no-eventfd", "shadow-lag", "pre-posted-role", "transient"),
+		.next = "QEMU took the handler away and did not put it back, as after a block job, a hot-plug or a migration: report it to QEMU with its version; `stop` and `cont` may revive the queue",
+	},
+	{
+		.verdict = "not-seen/no-handler",
+		.catalogue = "NS-NOHND",
+		.title = "the device has not seen the request: QEMU has no handler for the queue",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.needs = NEEDS(QUEUE_FACT(handle_output)),
+		.holds = is_without_handler,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_not_seen,
+		.considered = CONSIDERED("unused-queue", "shadow-lag", "pre-posted-role", "transient"),
+		.next = "the queue was set up by the driver (or by a migration) before the device model added it: report it to QEMU with its version and device type",
+	},
+	{
+		.verdict = "not-seen/kick-unread",
+		.catalogue = "NS-PEND",
+		.title = "the device has not seen the request: the kick has arrived, and nobody reads it",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.needs = NEEDS(QUEUE_FACT(host_notifier_count)),
+		.holds = is_not_read,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_not_seen,
+		.considered = CONSIDERED("transient", "stopped-world", "no-eventfd", "drained-section", "back-pressure", "shadow-lag"),
+		.next = "the event loop does not get to the queue's eventfd: see what its thread does (`thread apply all bt` in gdb); `stop` and `cont` makes QEMU look again",
+	},
+	{
+		.verdict = "not-seen/suppressed",
+		.catalogue = "NS-SUPP",
+		.title = "the device has not seen the request: QEMU asked for no kicks, and does not poll",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.needs = NEEDS(QUEUE_FACT(notification), LOOP_FACT(poll_started)),
+		.holds = is_suppressed,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_MEDIUM,
+		.surer = suppressor_sleeps,
+		.evidence = show_not_seen,
+		.considered = CONSIDERED("stale-avail-event", "poll-mode", "handler-at-work", "drained-section", "lazy-tx", "transient"),
+		.next = "QEMU switched notifications off and forgot to switch them on: report it to QEMU with its version; `stop` and `cont`, or any kick, should revive the queue",
+	},
+	{
+		.verdict = "not-seen/driver-wrap",
+		.catalogue = "NS-DRVSUP",
+		.title = "the device has not seen the request: the driver did not kick where its index wraps",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.needs = NEEDS(QUEUE_FACT(avail_idx), QUEUE_FACT(avail_event), QUEUE_FACT(notification)),
+		.holds = driver_did_not_wrap,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_MEDIUM,
+		.evidence = show_not_seen,
+		.considered = CONSIDERED("batched-kick", "stale-avail-event", "stopped-world", "transient", "torn-read"),
+		.next = "the driver's test of avail_event may not be made for indices that wrap at 65536; if the driver is Linux or Windows, treat it as a lost notification",
+	},
+	{
+		.verdict = "not-seen/kick-lost",
+		.catalogue = "NS-KICK",
+		.title = "the device has not seen the request: the notification that the driver owed did not arrive",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.needs = NEEDS(QUEUE_FACT(notification), QUEUE_FACT(last_avail_idx)),
+		.holds = is_kick_lost,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_MEDIUM,
+		.surer = nothing_came_twice,
+		.evidence = show_not_seen,
+		.considered = CONSIDERED("batched-kick", "stopped-world", "no-eventfd", "stale-avail-event", "shadow-lag",
+					 "pre-posted-role", "back-pressure", "transient", "torn-read"),
+		.next = "see whether the guest's vCPUs run, and whether the ioeventfd of the queue is assigned; `stop` and `cont` makes QEMU look again. If that helps, the notification was lost between driver and QEMU",
+	},
+	{
+		.verdict = "not-seen/waiting",
+		.catalogue = "NS-THRD NS-NOHND NS-PEND NS-SUPP NS-KICK",
+		.title = "the device has not seen the request",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.fallback = FALLBACK_OF_FAMILY,
+		.stalled = true,
+		.holds = is_not_seen,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_not_seen,
+		.considered = CONSIDERED("shadow-lag", "pre-posted-role", "transient", "torn-read"),
+		.next = "the notification was lost, or the thread that serves the queue does not run: look at QEMU's main loop or IOThread (`thread apply all bt`), and whether the guest's vCPUs run; `stop` and `cont` makes QEMU look again",
+	},
+};
+RULE_TABLE(not_seen_rules, rules);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Is the queue in use at all: unreadable, disabled, not set up, broken, paused, not mapped. */
+#include "diagnosis/predicates.h"
+#include "diagnosis/rules.h"
+#include "diagnosis/show.h"
+
+/** BlockDeviceIoStatus (qapi/block-core.json): 0 is ok. */
+enum { IOSTATUS_FAILED = 1, IOSTATUS_NOSPACE = 2 };
+
+static bool queue_is_unreadable(const struct view *view)
+{
+	return !view->queue->readable;
+}
+
+/** hw/virtio/virtio.c, virtio_device_started(): DRIVER_OK, or started for a legacy driver. */
+static bool queue_is_not_set_up(const struct view *view)
+{
+	const struct device *device = view->device;
+
+	if (!view->queue->set_up)
+		return true;
+	if (!fact_known(device->status) || (device->status.value & STATUS_DRIVER_OK))
+		return false;
+	return !(fact_true(device->use_started) && fact_true(device->started));
+}
+
+static bool device_is_broken(const struct view *view)
+{
+	return fact_true(view->device->broken) ||
+	       (fact_known(view->device->status) &&
+		(view->device->status.value & (STATUS_NEEDS_RESET | STATUS_FAILED)));
+}
+
+/** Clearing bus mastering clears DRIVER_OK too: virtio-pci.c, virtio_write_config(). */
+static bool device_is_disabled(const struct view *view)
+{
+	return view->queue->set_up && fact_true(view->device->disabled);
+}
+
+static bool vm_is_paused(const struct view *view)
+{
+	return fact_is(view->device->vm_running, 0);
+}
+
+/** Without these facts nobody can be accused: the device may be off, paused or of another kind. */
+static bool device_is_unreadable(const struct view *view)
+{
+	const struct device *device = view->device;
+
+	return !fact_known(device->status) || !fact_known(device->vm_running) ||
+	       !fact_known(device->broken) || !fact_known(device->guest_features) ||
+	       device->disabled.state == FACT_UNREADABLE; /* absent from older QEMUs */
+}
+
+bool view_is_in_service(const struct view *view)
+{
+	return view->queue->readable && !queue_is_not_set_up(view) && !device_is_broken(view) &&
+	       !device_is_disabled(view) && !device_is_unreadable(view) && !vm_is_paused(view);
+}
+
+/**
+ * QEMU has no mapping of the ring, so that it reads and writes nothing. Both
+ * are set by the same call (virtio_queue_set_rings(), virtio_init_region_cache()).
+ */
+static bool ring_is_not_mapped(const struct view *view)
+{
+	return view->queue->set_up && !view->queue->caches_address;
+}
+
+/** An error action of "stop" left the request behind: it is restarted by `cont`. */
+static bool disk_has_error(const struct backend *backend)
+{
+	return backend->kind == BACKEND_DISK && fact_true(backend->iostatus);
+}
+
+static bool is_stopped_by_error(const struct view *view)
+{
+	return is_in_device(view) && find_backend(view, disk_has_error);
+}
+
+static void show_problem(const struct subject *subject, struct evidence *evidence)
+{
+	const struct queue *queue = subject->now.queue;
+
+	if (queue->problem)
+		evidence_add(evidence, "%s", queue->problem);
+}
+
+static void show_device_problem(const struct subject *subject, struct evidence *evidence)
+{
+	const struct device *device = subject->now.device;
+
+	if (device->problem)
+		evidence_add(evidence, "%s", device->problem);
+}
+
+static void show_device_state(const struct subject *subject, struct evidence *evidence)
+{
+	const struct device *device = subject->now.device;
+
+	if (fact_true(device->broken))
+		evidence_add(evidence, "VirtIODevice.broken is set: QEMU found an error of the driver or the ring and ignores the device until it is reset");
+	if (fact_known(device->status))
+		evidence_add(evidence, "device status is 0x%llx%s%s",
+			     (unsigned long long)device->status.value,
+			     device->status.value & STATUS_NEEDS_RESET ? ", DEVICE_NEEDS_RESET" : "",
+			     device->status.value & STATUS_FAILED ? ", FAILED" : "");
+}
+
+static void show_not_mapped(const struct subject *subject, struct evidence *evidence)
+{
+	(void)subject;
+	evidence_add(evidence, "vring.desc is set, and vring.caches is NULL: QEMU drops what it would write to the ring");
+}
+
+static void show_error_stop(const struct subject *subject, struct evidence *evidence)
+{
+	const struct backend *disk = find_backend(&subject->now, disk_has_error);
+	const struct queue *queue = subject->now.queue;
+
+	evidence_add(evidence, "the disk's I/O status is %s: a request failed, and the error policy was to stop the VM",
+		     fact_is(disk->iostatus, IOSTATUS_NOSPACE) ? "nospace" : "failed");
+	evidence_add(evidence, "QEMU took requests up to last-avail-idx %s and finished them up to used-idx %s",
+		     number(queue->last_avail_idx).text, number(queue->used_idx).text);
+	show_requests(subject, evidence);
+	show_backends(subject, evidence);
+}
+
+static const struct rule rules[] = {
+	{
+		.verdict = "unknown/queue",
+		.catalogue = "UNK-TYPE",
+		.title = "the VirtQueue could not be read",
+		.severity = SEVERITY_UNKNOWN,
+		.holds = queue_is_unreadable,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.evidence = show_problem,
+		.next = "check that binary, debug info and target belong together (virtq -v shows build-ids)",
+		.last = true,
+	},
+	{
+		.verdict = "off/disabled",
+		.catalogue = "NI-OFF",
+		.title = "the device is disabled: the guest switched PCI bus mastering off",
+		.severity = SEVERITY_OFF,
+		.holds = device_is_disabled,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.last = true,
+	},
+	{
+		.verdict = "off/not-set-up",
+		.catalogue = "NI-OFF",
+		.title = "the driver has not set up the queue",
+		.severity = SEVERITY_OFF,
+		.holds = queue_is_not_set_up,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.last = true,
+	},
+	{
+		.verdict = "unknown/device",
+		.catalogue = "UNK-TYPE",
+		.title = "the state of the device could not be read",
+		.severity = SEVERITY_UNKNOWN,
+		.holds = device_is_unreadable,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.evidence = show_device_problem,
+		.next = "check that binary, debug info and target belong together (virtq -v shows build-ids)",
+		.last = true,
+	},
+	{
+		.verdict = "broken",
+		.catalogue = "BR",
+		.title = "the device is broken and does nothing until the driver resets it",
+		.severity = SEVERITY_STUCK,
+		.holds = device_is_broken,
+		.now_only = true,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.evidence = show_device_state,
+		.next = "find the message of virtio_error() in QEMU's log; only a reset of the device by its driver (reboot, rebind) helps",
+		.last = true,
+	},
+	{
+		.verdict = "in-device/error-stop",
+		.catalogue = "DV-ERRSTOP",
+		.title = "a request failed and waits: the error policy stopped the VM",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.holds = is_stopped_by_error,
+		.now_only = true,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.evidence = show_error_stop,
+		.next = "mend what QMP query-block shows (a full file system, a failed disk), then `cont`: QEMU submits the request again",
+	},
+	{
+		.verdict = "off/paused",
+		.catalogue = "NI-PAUSED",
+		.title = "the VM is paused: no queue moves",
+		.severity = SEVERITY_OFF,
+		.holds = vm_is_paused,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.considered = CONSIDERED("not-started"),
+		.next = "see why it is paused (QMP query-status; io-error: QMP query-block), then `cont`",
+		.last = true,
+	},
+	{
+		.verdict = "off/not-mapped",
+		.catalogue = "NI-CACHE",
+		.title = "QEMU has no mapping of the ring: nothing it does reaches the driver",
+		.severity = SEVERITY_OFF,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.holds = ring_is_not_mapped,
+		.one_sample = CONFIDENCE_MEDIUM,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_not_mapped,
+		.considered = CONSIDERED("transient", "torn-read", "driver-reset"),
+		.next = "the ring's addresses lie outside guest RAM, or an IOMMU does not map them: look for a message of virtio in QEMU's log and at the driver's set-up",
+		.last = true,
+	},
+};
+RULE_TABLE(service_rules, rules);

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "diagnosis/predicates.h"
+#include "diagnosis/show.h"
+#include "vring/vring.h"
+
+struct number number(struct fact fact)
+{
+	struct number number = { "?" };
+
+	if (fact_known(fact))
+		snprintf(number.text, sizeof(number.text), "%" PRIu64, fact.value);
+	else if (fact.state == FACT_ABSENT)
+		snprintf(number.text, sizeof(number.text), "-");
+	return number;
+}
+
+const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+void show_interval(const struct subject *subject, struct evidence *evidence)
+{
+	if (subject->before.queue)
+		evidence_add(evidence, "the device took and finished nothing between two samples %.1f s apart",
+			     (double)subject->interval_ns / 1e9);
+	else
+		evidence_add(evidence, "one sample only: a request on its way is normal, so this may be a moment of a healthy queue");
+}
+
+void show_indices(const struct subject *subject, struct evidence *evidence)
+{
+	const struct queue *queue = subject->now.queue;
+
+	evidence_add(evidence,
+		     "avail-idx %s, shadow-avail-idx %s, last-avail-idx %s, used-idx %s, the guest's used-idx %s, %s entries, inuse %s",
+		     number(queue->avail_idx).text, number(queue->shadow_avail_idx).text,
+		     number(queue->last_avail_idx).text, number(queue->used_idx).text,
+		     number(queue->used_ring_idx).text, number(queue->vring_num).text, number(queue->inuse).text);
+}
+
+/* ---- Kicks ------------------------------------------------------------------------------ */
+
+/** Does the driver owe, or has it given, a notification by what QEMU asked for? */
+static void show_kick(const struct queue *queue, struct evidence *evidence)
+{
+	if (fact_is(queue->notification, 0))
+		evidence_add(evidence, "QEMU asked for no notification (VirtQueue.notification is false)");
+	else if (queue->packed && fact_known(queue->device_event_flags))
+		evidence_add(evidence, "device-event-flags is %s, device-event-off-wrap %s: by it the driver %s to notify QEMU",
+			     number(queue->device_event_flags).text,
+			     number(queue->device_event_off_wrap).text,
+			     kick_is_due(queue, queue->last_avail_idx) ? "had" : "may not have had");
+	else if (queue->event_idx && fact_known(queue->avail_event))
+		evidence_add(evidence, "avail-event is %s: by it the driver %s to notify QEMU",
+			     number(queue->avail_event).text,
+			     kick_is_due(queue, queue->last_avail_idx) ? "had" : "had not");
+	else if (fact_known(queue->used_flags))
+		evidence_add(evidence, "used-flags is %s: by it the driver %s to notify QEMU",
+			     number(queue->used_flags).text,
+			     queue->used_flags.value & RING_F_SUPPRESS ? "had not" : "had");
+}
+
+void show_notifier(const struct subject *subject, struct evidence *evidence)
+{
+	const struct queue *queue = subject->now.queue;
+
+	if (fact_known(queue->host_notifier_count))
+		evidence_add(evidence, "the kick eventfd (fd %s) holds %s kick%s nobody has read",
+			     number(queue->host_notifier_fd).text,
+			     queue->host_notifier_count.value ? number(queue->host_notifier_count).text : "no",
+			     plural(queue->host_notifier_count.value));
+	if (fact_is(queue->listeners, 0))
+		evidence_add(evidence, "no event loop of QEMU listens to it");
+	else if (fact_known(queue->listeners) && queue->listeners.value > 1)
+		evidence_add(evidence, "%s event loops listen to it", number(queue->listeners).text);
+}
+
+void show_not_seen(const struct subject *subject, struct evidence *evidence)
+{
+	const struct queue *queue = subject->now.queue;
+
+	if (queue->packed)
+		evidence_add(evidence, "the descriptor at last-avail-idx %s is available, and QEMU has not taken it",
+			     number(queue->last_avail_idx).text);
+	else
+		evidence_add(evidence, "the driver made requests up to avail-idx %s available; QEMU last looked at %s (shadow-avail-idx) and took all of those (last-avail-idx %s): %u not seen",
+			     number(queue->avail_idx).text, number(queue->shadow_avail_idx).text,
+			     number(queue->last_avail_idx).text,
+			     fact_distance(queue->avail_idx, queue->shadow_avail_idx));
+	show_kick(queue, evidence);
+	show_notifier(subject, evidence);
+	show_loop(subject, evidence);
+	show_interval(subject, evidence);
+}
+
+/* ---- Threads ------------------------------------------------------------------------------ */
+
+/** "IOThread iothread0 (thread 4711)". */
+struct loop_name {
+	char text[120];
+};
+
+static struct loop_name loop_name(const struct context *loop)
+{
+	struct loop_name name;
+	const char *kind = loop->main ? "the main loop" : loop->name ? "IOThread " : "the event loop";
+
+	snprintf(name.text, sizeof(name.text), "%s%.64s (thread %s)", kind,
+		 loop->main || !loop->name ? "" : loop->name, number(loop->thread_id).text);
+	return name;
+}
+
+static void show_lock(const char *who, const struct thread *thread, struct evidence *evidence)
+{
+	if (fact_known(thread->lock_owner) && thread->lock_owner.value == (uint64_t)thread->tid)
+		evidence_add(evidence, "%s waits for a mutex that it holds itself", who);
+	else if (fact_known(thread->lock_owner))
+		evidence_add(evidence, "%s waits for a mutex that thread %s holds", who,
+			     number(thread->lock_owner).text);
+	else if (fact_known(thread->lock))
+		evidence_add(evidence, "%s waits for a mutex or a condition at 0x%" PRIx64 "; who holds it is not known",
+			     who, thread->lock.value);
+	else
+		evidence_add(evidence, "%s waits for a mutex or a condition; which one is not known", who);
+}
+
+static void show_thread(const char *who, const struct thread *thread, struct evidence *evidence)
+{
+	switch (thread->activity) {
+	case THREAD_LOCKING:
+		show_lock(who, thread, evidence);
+		break;
+	case THREAD_BLOCKED:
+		evidence_add(evidence, "%s waits in %s%s", who,
+			     thread->syscall[0] ? thread->syscall : "the kernel",
+			     thread->state == 'D' ? " (state D, uninterruptible)" : "");
+		break;
+	case THREAD_STOPPED:
+		evidence_add(evidence, "%s is stopped by a %s", who,
+			     thread->state == 'T' ? "signal" : "debugger");
+		break;
+	case THREAD_RUNNING:
+		evidence_add(evidence, "%s is on a CPU or wants one", who);
+		break;
+	case THREAD_POLLING:
+		evidence_add(evidence, "%s sleeps until events come (%s)", who,
+			     thread->syscall[0] ? thread->syscall : "in its poll call");
+		break;
+	default:
+		break;
+	}
+}
+
+/** Who holds the lock, and whom that one waits for: as far as it is known, a few steps. */
+static void show_owners(const struct view *view, const struct thread *thread,
+			struct evidence *evidence)
+{
+	const struct thread *first = thread;
+
+	for (int steps = 0; steps < 4 && thread->activity == THREAD_LOCKING; steps++) {
+		const struct thread *owner = view_thread(view, thread->lock_owner);
+		char who[64];
+
+		if (!owner || owner == thread || owner == first)
+			return;
+		snprintf(who, sizeof(who), "thread %d%s%s", (int)owner->tid,
+			 owner->name[0] ? " " : "", owner->name);
+		show_thread(who, owner, evidence);
+		thread = owner;
+	}
+}
+
+void show_loop(const struct subject *subject, struct evidence *evidence)
+{
+	const struct view *view = &subject->now;
+	const struct context *loop = view_loop(view);
+	const struct thread *thread = view_loop_thread(view);
+
+	if (!loop)
+		return;
+	if (thread) {
+		show_thread(loop_name(loop).text, thread, evidence);
+		show_owners(view, thread, evidence);
+	}
+	if (fact_true(loop->poll_started))
+		evidence_add(evidence, "%s busy-polls", loop_name(loop).text);
+}
+
+/* ---- Requests and backends ------------------------------------------------------------------ */
+
+enum { REQUESTS_SHOWN = 3 };
+
+static void show_request(const struct request *request, struct evidence *evidence)
+{
+	char text[400];
+	size_t length = 0;
+
+#define ADD(...)                                                                                \
+	do {                                                                                    \
+		if (length < sizeof(text))                                                      \
+			length += (size_t)snprintf(text + length, sizeof(text) - length, __VA_ARGS__); \
+	} while (0)
+	ADD("%s%s", request->stage == REQUEST_AVAILABLE ? "waiting" : "held",
+	    request->source == REQUEST_ESTIMATED ? " (estimated)" : "");
+	if (fact_known(request->head))
+		ADD(": head %" PRIu64, request->head.value);
+	for (size_t i = 0; i < request->field_num && i < REQUEST_FIELDS_MAX; i++) {
+		const struct request_field *field = &request->fields[i];
+
+		if (field->text[0])
+			ADD(", %s %s", field->name, field->text);
+		else
+			ADD(", %s %" PRIu64, field->name, field->value);
+	}
+	if (fact_known(request->age_ns))
+		ADD(", taken %.1f s ago", (double)request->age_ns.value / 1e9);
+	if (request->found_in)
+		ADD(" (%s)", request->found_in);
+#undef ADD
+	evidence_add(evidence, "%s", text);
+}
+
+void show_requests(const struct subject *subject, struct evidence *evidence)
+{
+	const struct queue *queue = subject->now.queue;
+	size_t shown = 0, num = 0;
+
+	for (size_t i = 0; i < queue->request_num; i++) {
+		if (queue->requests[i].stage != REQUEST_IN_DEVICE)
+			continue;
+		num++;
+		if (shown < REQUESTS_SHOWN) {
+			show_request(&queue->requests[i], evidence);
+			shown++;
+		}
+	}
+	if (num > shown)
+		evidence_add(evidence, "and %zu more", num - shown);
+}
+
+/** "disk disk0 (node0)". */
+struct backend_name {
+	char text[200];
+};
+
+static struct backend_name backend_name(const struct backend *backend)
+{
+	static const char *const kinds[] = {
+		[BACKEND_DISK] = "disk",	     [BACKEND_NET] = "netdev",
+		[BACKEND_PORT] = "port",	     [BACKEND_VHOST] = "vhost backend",
+		[BACKEND_OTHER] = "the device model",
+	};
+	struct backend_name name;
+
+	snprintf(name.text, sizeof(name.text), "%s%s%.64s%s%.64s%s", kinds[backend->kind],
+		 backend->name ? " " : "", backend->name ? backend->name : "",
+		 backend->node ? " (node " : "", backend->node ? backend->node : "",
+		 backend->node ? ")" : "");
+	return name;
+}
+
+/** One line for each number that says why a backend may hold requests. */
+static void show_backend(const struct backend *backend, struct evidence *evidence)
+{
+	struct backend_name full = backend_name(backend);
+	const char *name = full.text;
+
+	if (fact_true(backend->throttled_reads) || fact_true(backend->throttled_writes))
+		evidence_add(evidence, "%s: %s reads and %s writes wait in the throttle group, of which %s timer%s armed",
+			     name, number(backend->throttled_reads).text,
+			     number(backend->throttled_writes).text,
+			     fact_is(backend->throttle_timers, 0) ? "no" : number(backend->throttle_timers).text,
+			     fact_is(backend->throttle_timers, 1) ? " is" : "s are");
+	if (fact_true(backend->queued_requests))
+		evidence_add(evidence, "%s: %s request%s wait for the end of a drain", name,
+			     number(backend->queued_requests).text,
+			     plural(backend->queued_requests.value));
+	if (fact_true(backend->parked_requests))
+		evidence_add(evidence, "%s: %s request%s parked to be restarted", name,
+			     number(backend->parked_requests).text,
+			     plural(backend->parked_requests.value));
+	if (fact_known(backend->in_flight))
+		evidence_add(evidence, "%s: the block layer counts %s request%s in flight%s", name,
+			     number(backend->in_flight).text, plural(backend->in_flight.value),
+			     fact_true(backend->flush_active) ? ", a flush among them" : "");
+	if (fact_true(backend->async_tx))
+		evidence_add(evidence, "%s is busy: it did not take a packet, and tx waits for it%s", name,
+			     fact_is(backend->write_poll, 1) ? " (it waits until it can write)" : "");
+	if (fact_true(backend->incoming_packets))
+		evidence_add(evidence, "%s: %s packet%s wait for the NIC%s", name,
+			     number(backend->incoming_packets).text,
+			     plural(backend->incoming_packets.value),
+			     fact_is(backend->read_poll, 0)	      ? "; the tap is not read" :
+			     fact_true(backend->receive_disabled) ? "; the NIC refused one and was not asked again" :
+								    "");
+	if (fact_true(backend->element_held) || fact_true(backend->elements_held))
+		evidence_add(evidence, "%s holds %s element%s", name,
+			     fact_known(backend->elements_held) ? number(backend->elements_held).text : "1",
+			     fact_known(backend->elements_held) ? plural(backend->elements_held.value) : "");
+	if (fact_true(backend->throttled) || fact_true(backend->blocked))
+		evidence_add(evidence, "%s takes no more (%s)", name,
+			     fact_true(backend->throttled) ? "throttled" : "blocked");
+	if (fact_is(backend->host_connected, 0))
+		evidence_add(evidence, "%s: nobody has opened its chardev on the host", name);
+}
+
+enum { BACKENDS_SHOWN = 4 };
+
+void show_backends(const struct subject *subject, struct evidence *evidence)
+{
+	const struct view *view = &subject->now;
+	size_t shown = 0;
+
+	for (size_t i = 0; i < view->device->backend_num && shown < BACKENDS_SHOWN; i++) {
+		const struct backend *backend = &view->device->backends[i];
+
+		if (!backend_serves(backend, view->queue))
+			continue;
+		show_backend(backend, evidence);
+		shown++;
+	}
+}
+
+void show_drain(const struct subject *subject, struct evidence *evidence)
+{
+	const struct view *view = &subject->now;
+	const struct context *loop = view_loop(view);
+	const struct backend *backend = find_backend(view, backend_is_quiesced);
+
+	if (backend)
+		evidence_add(evidence, "%s is drained: quiesce-counter %s, of its node %s",
+			     backend_name(backend).text, number(backend->quiesce_counter).text,
+			     number(backend->node_quiesce_counter).text);
+	if (loop && fact_true(loop->external_disable_cnt))
+		evidence_add(evidence, "%s is drained: external-disable-cnt %s", loop_name(loop).text,
+			     number(loop->external_disable_cnt).text);
+}

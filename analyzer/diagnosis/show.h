@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Lines of evidence that several families show. */
+#ifndef VIRTQ_DIAGNOSIS_SHOW_H
+#define VIRTQ_DIAGNOSIS_SHOW_H
+
+#include "diagnosis/rule.h"
+
+/** A fact as text: "?" if it could not be read, "-" if it does not exist, never a 0 in its stead. */
+struct number {
+	char text[24];
+};
+struct number number(struct fact fact);
+
+/** "" or "s". */
+const char *plural(uint64_t count);
+
+void show_interval(const struct subject *subject, struct evidence *evidence);
+void show_indices(const struct subject *subject, struct evidence *evidence);
+
+/** What the driver made available and nobody looked at. */
+void show_not_seen(const struct subject *subject, struct evidence *evidence);
+
+/** Where kicks go, and whether one waits there. */
+void show_notifier(const struct subject *subject, struct evidence *evidence);
+
+/** What the thread of the queue's event loop does. */
+void show_loop(const struct subject *subject, struct evidence *evidence);
+
+/** The oldest requests that QEMU or the backend holds, if they are known. */
+void show_requests(const struct subject *subject, struct evidence *evidence);
+
+/** What the disks, the netdev or the ports behind the queue say. */
+void show_backends(const struct subject *subject, struct evidence *evidence);
+
+/** What drains the device. */
+void show_drain(const struct subject *subject, struct evidence *evidence);
+
+#endif
