@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
+#include "qemu/notifier.h"
 #include "qemu/queue.h"
 #include "qemu/ring.h"
 #include "qemu/roles.h"
@@ -55,6 +56,7 @@ void queue_read_facts(const struct qemu *qemu, const uint8_t *bytes, struct queu
 	VIRTQUEUE_FACTS(READ)
 #undef READ
 	queue->handle_output = member_get_fact(qemu, bytes, QEMU_VirtQueue_handle_output);
+	notifier_read_queue(qemu, bytes, queue);
 }
 
 static void queue_facts_unreadable(const struct qemu *qemu, struct queue *queue)
@@ -65,6 +67,7 @@ static void queue_facts_unreadable(const struct qemu *qemu, struct queue *queue)
 	VIRTQUEUE_FACTS(UNREADABLE)
 	UNREADABLE(handle_output)
 #undef UNREADABLE
+	notifier_read_queue(qemu, NULL, queue);
 }
 
 /** First look at one VirtQueue of the array. */

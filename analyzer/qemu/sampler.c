@@ -8,12 +8,15 @@
 #include "qemu/device.h"
 #include "qemu/discover.h"
 #include "qemu/disk.h"
+#include "qemu/event_loop.h"
 #include "qemu/models.h"
 #include "qemu/net.h"
+#include "qemu/notifier.h"
 #include "qemu/queue.h"
 #include "qemu/requests.h"
 #include "qemu/sample.h"
 #include "qemu/sampler.h"
+#include "qemu/threads.h"
 #include "qemu/vhost.h"
 
 /** Most notes of a sample; a target of which more is wrong is damaged throughout. */
@@ -143,6 +146,14 @@ struct virtq_error *qemu_sample(const struct qemu *qemu, struct sample *sample_r
 		if (!error)
 			error = requests_read(&sampler, device);
 	}
+	if (!error)
+		error = notifiers_read(&sampler);
+	if (!error)
+		error = vhost_read_notifiers(&sampler);
+	if (!error)
+		error = event_loops_read(&sampler);
+	if (!error)
+		error = threads_read(&sampler);
 	sample.time_ns = monotonic_ns();
 	free(addresses);
 	free(sampler.vhosts);

@@ -49,6 +49,7 @@ static const struct {
 	{ "nanosleep", 35, 101, SYS_nanosleep },
 	{ "clock_nanosleep", 230, 115, SYS_clock_nanosleep },
 	{ "rt_sigtimedwait", 128, 137, SYS_rt_sigtimedwait },
+	{ "restart_syscall", 219, 128, SYS_restart_syscall },
 };
 
 static int number_of(size_t i, uint16_t machine)

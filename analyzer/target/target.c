@@ -302,6 +302,25 @@ static struct virtq_error *read_string_bytes(struct target *target, uint64_t add
 	return request.error;
 }
 
+/**
+ * Read as much as there is of @*step bytes: the string may be the last thing
+ * there, as in a snapshot that gdb has opened. With a recording it is known
+ * how much there is, and which reads failed.
+ */
+static struct virtq_error *read_string_part(struct target *target, uint64_t address, void *buffer,
+					    size_t *step)
+{
+	for (;;) {
+		struct virtq_error *error = read_string_bytes(target, address, buffer, *step);
+
+		if (!error || target->recording || *step == 1 ||
+		    error->code == VIRTQ_ERROR_NO_PROCESS)
+			return error;
+		virtq_error_destroy(error);
+		*step /= 2;
+	}
+}
+
 /** A snapshot has a string's bytes and not those behind it: read no more than there are. */
 static size_t clip_string_read(struct target *target, uint64_t address, size_t length)
 {
@@ -350,8 +369,7 @@ struct virtq_error *target_read_string(struct target *target, uint64_t address, 
 		if (!grown)
 			return &virtq_error_no_memory;
 		string = grown;
-		struct virtq_error *error =
-			read_string_bytes(target, position, string + length, step);
+		struct virtq_error *error = read_string_part(target, position, string + length, &step);
 		if (error)
 			return error_no_string(target, address, first_read, error, what);
 		const char *nul = memchr(string + length, 0, step);

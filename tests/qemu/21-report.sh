@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Snapshots and reports of a real QEMU with a stuck disk: live, from cores of two kinds, reopened, with and without
+# Snapshots and reports of real QEMUs, 10 and 7.2, with a stuck disk: live, from cores of two kinds, reopened, with and without
 # debug info on the reading side, they all say the same. The guest's memory and QEMU's heap, environment and command
 # line are full of canaries, and no file of the report has one.
 . "${BASH_SOURCE[0]%/*}/lib/common.bash"
@@ -15,57 +15,77 @@ answer() {
     "$VIRTQ" --json "$@" "$target" 2>/dev/null | jq 'del(.target, .qemu.exe, .qemu.layout)'
 }
 
-use_qemu 7.2
-mkdir "$tap_dir/bin"
-cp "$VM_QEMU" "$tap_dir/bin/qemu-system-x86_64"
-ln -s "${VM_QEMU%/*}/firmware" "$tap_dir/bin/firmware"
-VM_QEMU=$tap_dir/bin/qemu-system-x86_64
 canary=CaNaRy
 printf '%s' "$canary-file" >"$tap_dir/$canary"
 export VIRTQ_TEST_SECRET=$canary-environment
-VM_APPEND="quiet $canary=1" vm_start_standard report \
-    -object "secret,id=sec0,data=$canary-secret" -object "secret,id=sec1,file=$tap_dir/$canary" \
-    -fw_cfg "name=opt/org.test/x,string=$canary-heap" -smbios "type=1,serial=$canary-serial" \
-    -uuid 01234567-89ab-cdef-0123-456789abcdef || no_go "QEMU starts"
-some_io disk0 disk1 scsi0 net rng
-# Guest memory full of the marker: on a disk, so in the page cache and in the buffers of requests.
-check "the guest fills its memory" vm_guest "yes $canary-guest | head -c 40M >/tmp/canary; yes $canary-disk | dd of=/dev/disk1 bs=64k count=200 iflag=fullblock 2>/dev/null; sync"
-hang_disk0
 
-# ---- The round trip -----------------------------------------------------------------------------
+# start SERIES: a VM full of canaries, whose disk0 is stuck.
+start() {
+    use_qemu "$1"
+    mkdir -p "$tap_dir/bin"
+    rm -f "$tap_dir/bin"/*
+    cp "$VM_QEMU" "$tap_dir/bin/qemu-system-x86_64"
+    ln -s "${VM_QEMU%/*}/firmware" "$tap_dir/bin/firmware"
+    VM_QEMU=$tap_dir/bin/qemu-system-x86_64
+    VM_APPEND="quiet $canary=1" vm_start_standard report \
+        -object "secret,id=sec0,data=$canary-secret" -object "secret,id=sec1,file=$tap_dir/$canary" \
+        -fw_cfg "name=opt/org.test/x,string=$canary-heap" -smbios "type=1,serial=$canary-serial" \
+        -uuid 01234567-89ab-cdef-0123-456789abcdef || no_go "QEMU starts"
+    some_io disk0 disk1 scsi0 net rng
+    # Guest memory full of the marker: on a disk, so in the page cache and in the buffers of requests.
+    check "the guest fills its memory" vm_guest "yes $canary-guest | head -c 40M >/tmp/canary; yes $canary-disk | dd of=/dev/disk1 bs=64k count=200 iflag=fullblock 2>/dev/null; sync"
+    hang_disk0
+}
 
 # An idle guest still sends a packet now and then: live answers are compared by what stands still. And two runs do not
 # wait equally long on a busy host.
 stands_still() {
     sed -n '/^{/,$p' | sed 's/samples [0-9.]* s apart/samples apart/' | jq '.devices[] | select(.id | test("^(disk|scsi)")) | .queues[]'
 }
-check "a report of the live VM" "$VIRTQ" report --no-cache "$vm_pid" -o "$tap_dir/live.tgz"
-check "a snapshot of the live VM" "$VIRTQ" snapshot --no-cache "$vm_pid" -o "$tap_dir/live.core"
-reference=$(answer "$vm_pid" --no-cache | stands_still)
-contains "the live VM has a stuck disk" "$reference" '"verdict": "in-device/stuck"'
-equal "the report says what the live VM said" "$reference" "$(answer "$tap_dir/live.tgz" --no-cache | stands_still)"
-equal "so does the snapshot" "$reference" "$(answer "$tap_dir/live.core" --no-cache | stands_still)"
-vm_core "$tap_dir/core" || no_go "gcore"
-for report in live core; do
-    [[ $report == live ]] || check "a report of the core" "$VIRTQ" report --full --no-cache "$tap_dir/core" -o "$tap_dir/core.tgz"
-    [[ $report == live ]] || check "a snapshot of the core" "$VIRTQ" snapshot --full --no-cache "$tap_dir/core" -o "$tap_dir/core.core"
-    mkdir "$tap_dir/files.$report"
-    tar -C "$tap_dir/files.$report" -xzf "$tap_dir/$report.tgz"
-done
-of_core=$(answer "$tap_dir/core" --no-cache)
-contains "the core has a stuck disk" "$of_core" "in-device/in-flight"
-equal "core and report: the same to the byte" "$of_core" "$(answer "$tap_dir/core.tgz" --no-cache)"
-equal "core and snapshot: the same to the byte" "$of_core" "$(answer "$tap_dir/core.core" --no-cache)"
-equal "core and snapshot, with the reader's debug info" "$of_core" \
-    "$(answer "$tap_dir/core.core" --no-cache -e "$VM_QEMU")"
-equal "core and snapshot, with the report's layout" "$of_core" \
-    "$(answer "$tap_dir/core.core" --no-cache --layout "$tap_dir/files.core/virtq-report/layout.txt")"
-mv "$VM_QEMU" "$tap_dir/elsewhere"
-equal "report, without binary and debug info" "$of_core" "$(answer "$tap_dir/core.tgz" --no-cache)"
-equal "snapshot, without binary and debug info" "$of_core" "$(answer "$tap_dir/core.core" --no-cache)"
-equal "live snapshot, without binary and debug info" "$reference" \
-    "$(answer "$tap_dir/live.core" --no-cache | stands_still)"
-mv "$tap_dir/elsewhere" "$VM_QEMU"
+no_canary() {
+    ! grep -aiF -e "$canary" -e "$tap_dir" -e "$HOME/" -e 01234567-89ab -e 52:54:00 "$@"
+}
+
+# ---- The round trip -----------------------------------------------------------------------------
+
+# round_trip: live VM, core, snapshots and reports of both, with and without binary and debug info.
+round_trip() {
+    check "a report of the live VM" "$VIRTQ" report --no-cache --force "$vm_pid" -o "$tap_dir/live.tgz"
+    check "a snapshot of the live VM" "$VIRTQ" snapshot --no-cache --force "$vm_pid" -o "$tap_dir/live.core"
+    reference=$(answer "$vm_pid" --no-cache | stands_still)
+    contains "the live VM has a stuck disk" "$reference" '"verdict": "in-device/stuck"'
+    equal "the report says what the live VM said" "$reference" "$(answer "$tap_dir/live.tgz" --no-cache | stands_still)"
+    equal "so does the snapshot" "$reference" "$(answer "$tap_dir/live.core" --no-cache | stands_still)"
+    vm_core "$tap_dir/core" || no_go "gcore"
+    for report in live core; do
+        [[ $report == live ]] || check "a report of the core" "$VIRTQ" report --full --no-cache "$tap_dir/core" --force -o "$tap_dir/core.tgz"
+        [[ $report == live ]] || check "a snapshot of the core" "$VIRTQ" snapshot --full --no-cache "$tap_dir/core" --force -o "$tap_dir/core.core"
+        rm -rf "$tap_dir/files.$report"
+        mkdir "$tap_dir/files.$report"
+        tar -C "$tap_dir/files.$report" -xzf "$tap_dir/$report.tgz"
+    done
+    of_core=$(answer "$tap_dir/core" --no-cache)
+    contains "the core has a stuck disk" "$of_core" "in-device/in-flight"
+    equal "core and report: the same to the byte" "$of_core" "$(answer "$tap_dir/core.tgz" --no-cache)"
+    equal "core and snapshot: the same to the byte" "$of_core" "$(answer "$tap_dir/core.core" --no-cache)"
+    equal "core and snapshot, with the reader's debug info" "$of_core" \
+        "$(answer "$tap_dir/core.core" --no-cache -e "$VM_QEMU")"
+    equal "core and snapshot, with the report's layout" "$of_core" \
+        "$(answer "$tap_dir/core.core" --no-cache --layout "$tap_dir/files.core/virtq-report/layout.txt")"
+    mv "$VM_QEMU" "$tap_dir/elsewhere"
+    equal "report, without binary and debug info" "$of_core" "$(answer "$tap_dir/core.tgz" --no-cache)"
+    equal "snapshot, without binary and debug info" "$of_core" "$(answer "$tap_dir/core.core" --no-cache)"
+    equal "live snapshot, without binary and debug info" "$reference" \
+        "$(answer "$tap_dir/live.core" --no-cache | stands_still)"
+    mv "$tap_dir/elsewhere" "$VM_QEMU"
+}
+
+start 10
+round_trip
+check "no file of the live report of QEMU 10 has a canary" no_canary "$tap_dir"/files.live/virtq-report/*
+vm_stop
+start 7.2
+round_trip
 
 # ---- gdb --------------------------------------------------------------------------------------------
 
@@ -85,9 +105,6 @@ check "the core is full of canaries: the heap" grep -qaF "$canary-heap" "$tap_di
 check "a private report of the core" "$VIRTQ" report --no-cache "$tap_dir/core" -o "$tap_dir/private.tgz"
 mkdir "$tap_dir/private"
 tar -C "$tap_dir/private" -xzf "$tap_dir/private.tgz"
-no_canary() {
-    ! grep -aiF -e "$canary" -e "$tap_dir" -e "$HOME/" -e 01234567-89ab -e 52:54:00 "$@"
-}
 check "no file of the live report has one" no_canary "$tap_dir"/files.live/virtq-report/*
 check "no file of the core's report has one" no_canary "$tap_dir"/private/virtq-report/*
 check "nor has the snapshot" no_canary "$tap_dir/live.core"

@@ -21,6 +21,8 @@ static const struct {
 	{ QEMU_STRUCT_CcwDevice, QEMU_STRUCT_DeviceState },
 	{ QEMU_STRUCT_PCIBus, QEMU_STRUCT_BusState },
 	{ QEMU_STRUCT_VirtIOPCIProxy, QEMU_STRUCT_PCIDevice },
+	{ QEMU_STRUCT_VirtioBusState, QEMU_STRUCT_BusState },
+	{ QEMU_STRUCT_IOThread, QEMU_STRUCT_Object },
 	{ QEMU_STRUCT_VirtIONet, QEMU_STRUCT_VirtIODevice },
 	{ QEMU_STRUCT_VirtIOBalloon, QEMU_STRUCT_VirtIODevice },
 };
@@ -94,6 +96,26 @@ static const uint8_t sizes[QEMU_QUERY_NUM] = {
 	[QEMU_vhost_dev_vq_index] = 4,
 	[QEMU_vhost_dev_nvqs] = 4,
 	[QEMU_VhostOps_backend_type] = 4,
+	[QEMU_VirtQueue_host_fd] = 4,
+	[QEMU_VirtQueue_host_initialized] = 1,
+	[QEMU_VirtQueue_guest_fd] = 4,
+	[QEMU_VirtQueue_guest_initialized] = 1,
+	[QEMU_VirtQueue_host_notifier] = 12,
+	[QEMU_VirtioBusState_ioeventfd_started] = 1,
+	[QEMU_VirtioBusState_ioeventfd_grabbed] = 4,
+	[QEMU_PCIDevice_msix_entries_nr] = 4,
+	[QEMU_PCIDevice_msix_function_masked] = 1,
+	[QEMU_PCIDevice_irq_state] = 1,
+	[QEMU_VirtIOIRQFD_users] = 4,
+	[QEMU_AioContext_notify_me] = 4,
+	[QEMU_AioContext_poll_started] = 1,
+	[QEMU_AioContext_external_disable_cnt] = 4,
+	[QEMU_AioHandler_fd] = 4,
+	[QEMU_AioHandler_node] = LINK,
+	[QEMU_QemuMutex_word] = 4,
+	[QEMU_QemuMutex_owner] = 4,
+	[QEMU_QemuMutex_users] = 4,
+	[QEMU_IOThread_thread_id] = 4,
 };
 
 /** The struct that each member is of. */
@@ -524,7 +546,7 @@ static void add_proxy(struct qemu_builder *builder, const struct builder_spec *s
 			    QEMU_VirtIOPCIQueue_enabled, 1);
 	device->proxy_child = builder_add_child(builder, builder->pci_bus, proxy);
 	device->virtio_bus = add_bus(
-		builder, QEMU_STRUCT_BusState,
+		builder, QEMU_STRUCT_VirtioBusState,
 		CLASS(spec->bus_type ? spec->bus_type : "virtio-pci-bus", "virtio-bus", "bus"),
 		proxy, "virtio-bus");
 }

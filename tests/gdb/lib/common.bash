@@ -79,7 +79,7 @@ part() {
 # plain TEXT: without what tells where a target is: the header line, which may be two, and the target in `virtq show
 # TARGET QUEUE`.
 plain() {
-    awk '/^(gdb inferior|core|process) .*: QEMU / { header = 1; next }
+    awk '/^(gdb inferior|core|process|snapshot) .*: QEMU / { header = 1; next }
         header && !/^(one|two) sample/ { next }
         { header = 0; sub(/virtq show [0-9\/][^ ]* /, "virtq show "); print }' <<<"$1"
 }

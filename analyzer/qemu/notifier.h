@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How the two sides of a queue notify each other: eventfds, MSI-X vectors, interrupt lines. */
+#ifndef VIRTQ_QEMU_NOTIFIER_H
+#define VIRTQ_QEMU_NOTIFIER_H
+
+#include "qemu/sampler.h"
+
+/** Fill host_notifier_fd and guest_notifier_fd from @bytes, an image of the VirtQueue; NULL: unreadable. */
+void notifier_read_queue(const struct qemu *qemu, const uint8_t *bytes, struct queue *queue);
+
+/**
+ * Fill what the transports say of all devices and queues, and the counts of
+ * their eventfds.
+ * @return NO_PROCESS or NO_MEMORY only.
+ */
+MUST_CHECK struct virtq_error *notifiers_read(struct sampler *sampler);
+
+#endif
