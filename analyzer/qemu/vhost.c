@@ -511,8 +511,8 @@ static struct virtq_error *add_inflight(const struct qemu *qemu, struct queue *q
 	_cleanup_free_ struct inflight *entries = array_new(num, sizeof(*entries));
 	uint16_t last_head = bytes_get_u16(region + REGION_LAST_HEAD_OFFSET, order);
 	uint16_t used_idx = bytes_get_u16(region + REGION_USED_IDX_OFFSET, order);
-	/* the device has pushed its last request and not yet struck it off */
-	bool pushed = fact_known(queue->used_ring_idx) && queue->used_ring_idx.value != used_idx;
+	/* else the ring has moved, or the device has pushed its last request and not yet struck it off */
+	bool same_instant = fact_is(queue->used_ring_idx, used_idx);
 	size_t found = 0;
 
 	if (!entries)
@@ -520,7 +520,7 @@ static struct virtq_error *add_inflight(const struct qemu *qemu, struct queue *q
 	for (size_t i = 0; i < num; i++) {
 		const uint8_t *entry = region + REGION_HEADER_SIZE + i * ENTRY_SIZE;
 
-		if (entry[0] == 1 && !(pushed && i == last_head))
+		if (entry[0] == 1 && (same_instant || i != last_head))
 			entries[found++] = (struct inflight){
 				bytes_get_u64(entry + ENTRY_COUNTER_OFFSET, order), (uint16_t)i
 			};
@@ -534,6 +534,8 @@ static struct virtq_error *add_inflight(const struct qemu *qemu, struct queue *q
 
 		TRY(requests_add(queue, &request));
 	}
+	if (same_instant)
+		queue->vhost_inflight = fact_of(found);
 	return NULL;
 }
 
