@@ -108,6 +108,7 @@
 	X(vhost_call_fd, "vhost-call-fd", FACT_DECIMAL)                                            \
 	X(vhost_call_count, "vhost-call-count", FACT_DECIMAL)                                      \
 	X(vhost_masked_count, "vhost-masked-count", FACT_DECIMAL) /* masked_notifier */            \
+	X(vhost_inflight, "vhost-inflight", FACT_DECIMAL) /* requests, by the in-flight region of vhost-user */ \
 	X(svq_avail_idx, "svq-avail-idx", FACT_DECIMAL) /* VhostShadowVirtqueue.shadow_avail_idx */ \
 	X(svq_used_idx, "svq-used-idx", FACT_DECIMAL) /* .shadow_used_idx */                       \
 	X(svq_last_used_idx, "svq-last-used-idx", FACT_DECIMAL)                                    \

@@ -341,11 +341,21 @@ static bool has_refused(const struct device *device, const struct queue *queue)
 	       fact_distance(queue->last_avail_idx, queue->used_idx) == queue->inuse.value + 1;
 }
 
+/** The first entry that was not popped. A vhost device's is known if it says what it has. */
+static struct fact first_available(const struct queue *queue)
+{
+	if (!queue->vhost)
+		return queue->last_avail_idx;
+	if (!fact_known(queue->vhost_inflight) || !fact_known(queue->used_ring_idx))
+		return (struct fact){ 0 };
+	return fact_of((uint16_t)(queue->used_ring_idx.value + queue->vhost_inflight.value));
+}
+
 static struct virtq_error *add_available_split(struct gathering *gathering)
 {
 	struct queue *queue = gathering->queue;
-	uint16_t first = (uint16_t)queue->last_avail_idx.value;
-	uint16_t num = fact_distance(queue->avail_idx, queue->last_avail_idx);
+	uint16_t first = (uint16_t)first_available(queue).value;
+	uint16_t num = fact_distance(queue->avail_idx, first_available(queue));
 	struct request request = available;
 
 	if (has_refused(gathering->device, queue)) {
@@ -535,7 +545,7 @@ static struct virtq_error *gather_from_ring(struct gathering *gathering, uint64_
 			      VRING_HEADER_SIZE + 8 * (size_t)gathering->num, "used ring"));
 		TRY(add_estimated(gathering, (size_t)missing));
 	}
-	return queue->vhost ? NULL : add_available_split(gathering);
+	return first_available(queue).state == FACT_KNOWN ? add_available_split(gathering) : NULL;
 }
 
 /** Has a live queue moved on since it was sampled? What was found is of several moments then. */
@@ -640,11 +650,12 @@ static struct virtq_error *gather(struct gathering *gathering)
 	requests_note(queue, error);
 	if (!queue->vhost && exact != held)
 		note_missing(queue, held);
-	else if (queue->vhost && !queue->request_num && queue->kind != QUEUE_PREPOSTED)
+	else if (queue->vhost && !queue->request_num && !fact_known(queue->vhost_inflight) &&
+		 queue->kind != QUEUE_PREPOSTED)
 		requests_note(queue, error_new(VIRTQ_ERROR_NOT_FOUND,
 					       "which ones the vhost device holds is not known"));
-	queue->requests_complete = !queue->vhost && exact == held && !queue->requests_problem &&
-				   queue->kind != QUEUE_PREPOSTED;
+	queue->requests_complete = (queue->vhost ? fact_known(queue->vhost_inflight) : exact == held) &&
+				   !queue->requests_problem && queue->kind != QUEUE_PREPOSTED;
 	return sort_requests(queue);
 }
 

@@ -149,6 +149,8 @@ struct virtq_error *qemu_sample(const struct qemu *qemu, struct sample *sample_r
 	if (!error)
 		error = notifiers_read(&sampler);
 	if (!error)
+		error = vhost_read_notifiers(&sampler);
+	if (!error)
 		error = event_loops_read(&sampler);
 	if (!error)
 		error = threads_read(&sampler);

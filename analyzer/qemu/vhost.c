@@ -116,7 +116,7 @@ static const struct {
 	{ "vhost-user-fs-device", QEMU_VHostUserFS_vhost_user, QEMU_QUERY_NUM },
 };
 
-static struct fact read_pointer_fact(const struct qemu *qemu, uint64_t base, enum qemu_query member)
+static struct fact read_member(const struct qemu *qemu, uint64_t base, enum qemu_query member)
 {
 	struct fact fact;
 	const struct member_read read = { base, member, &fact };
@@ -129,14 +129,14 @@ struct fact vhost_user_connected(const struct qemu *qemu, uint64_t user, char **
 {
 	enum qemu_query chr = qemu_has(qemu, QEMU_CharFrontend_chr) ? QEMU_CharFrontend_chr
 								    : QEMU_CharBackend_chr;
-	struct fact frontend = read_pointer_fact(qemu, user, QEMU_VhostUserState_chr);
+	struct fact frontend = read_member(qemu, user, QEMU_VhostUserState_chr);
 	struct fact chardev, open, label;
 
 	if (label_ret)
 		*label_ret = NULL;
 	if (!fact_known(frontend))
 		return frontend;
-	chardev = read_pointer_fact(qemu, frontend.value, chr);
+	chardev = read_member(qemu, frontend.value, chr);
 	if (!fact_known(chardev))
 		return chardev;
 	const struct member_read reads[] = {
@@ -188,7 +188,7 @@ static void read_user_device(const struct qemu *qemu, uint64_t vdev, long type,
 			&backend->name);
 	if (connected != QEMU_QUERY_NUM)
 		backend->connected = both(backend->connected,
-					  read_pointer_fact(qemu, vdev, connected));
+					  read_member(qemu, vdev, connected));
 }
 
 /** struct vhost_user (hw/virtio/vhost-user.c) is private, and knows its vhost_dev. */
@@ -220,21 +220,30 @@ static struct fact descriptor_of(struct fact rfd)
 	return rfd;
 }
 
-/** What was signalled and nobody has read; absent where that cannot be known. */
-static struct fact count_of(const struct qemu *qemu, struct fact rfd)
+/**
+ * What was signalled and nobody has read; absent where that cannot be known.
+ * @return NO_MEMORY, or NO_PROCESS if the target is gone.
+ */
+static struct virtq_error *read_count(const struct qemu *qemu, struct fact rfd,
+				      struct fact *count_ret)
 {
 	struct fact descriptor = descriptor_of(rfd);
 	uint64_t count;
 
+	*count_ret = descriptor;
 	if (!fact_known(descriptor))
-		return descriptor;
+		return NULL;
 	struct virtq_error *error =
 		target_get_eventfd_count(qemu->target, (int)descriptor.value, &count);
+	if (sampler_is_fatal(error))
+		return error;
 	if (!error)
-		return fact_of(count);
-	bool absent = error->code == VIRTQ_ERROR_UNSUPPORTED;
+		*count_ret = fact_of(count);
+	else
+		*count_ret = error->code == VIRTQ_ERROR_UNSUPPORTED ? (struct fact){ 0 } :
+								      fact_unreadable();
 	virtq_error_destroy(error);
-	return absent ? (struct fact){ 0 } : fact_unreadable();
+	return NULL;
 }
 
 /** The queues of @device that @range serves. */
@@ -254,23 +263,42 @@ static struct queue *queue_of_range(const struct device *device, const struct vh
  * device (the kick and call of struct vhost_virtqueue are used by no version);
  * while a vector is masked, the calls go to masked_notifier.
  */
-static void read_notifiers(const struct qemu *qemu, const struct vhost_range *range,
-			   struct device *device)
+static struct virtq_error *read_notifiers(const struct qemu *qemu, const struct vhost_range *range,
+					  struct device *device)
 {
 	size_t stride = qemu_item(qemu, QEMU_STRUCT_vhost_virtqueue)->size;
 	struct queue *queue;
 
 	for (size_t i = 0; (queue = queue_of_range(device, range, i)); i++) {
-		queue->vhost_kick_fd = queue->host_notifier_fd;
-		queue->vhost_kick_count = queue->host_notifier_count;
-		queue->vhost_call_fd = queue->guest_notifier_fd;
-		queue->vhost_call_count = queue->guest_notifier_count;
+		/* a shadow virtqueue has others */
+		if (queue->svq_avail_idx.state == FACT_ABSENT) {
+			queue->vhost_kick_fd = queue->host_notifier_fd;
+			queue->vhost_kick_count = queue->host_notifier_count;
+			queue->vhost_call_fd = queue->guest_notifier_fd;
+			queue->vhost_call_count = queue->guest_notifier_count;
+		}
 		if (qemu_has(qemu, QEMU_vhost_dev_vqs) &&
 		    qemu_has(qemu, QEMU_vhost_virtqueue_masked_notifier))
-			queue->vhost_masked_count = count_of(
-				qemu, read_pointer_fact(qemu, range->queues + i * stride,
-							QEMU_vhost_virtqueue_masked_notifier));
+			TRY(read_count(qemu,
+				       read_member(qemu, range->queues + i * stride,
+						   QEMU_vhost_virtqueue_masked_notifier),
+				       &queue->vhost_masked_count));
 	}
+	return NULL;
+}
+
+struct virtq_error *vhost_read_notifiers(struct sampler *sampler)
+{
+	struct sample *sample = sampler->sample;
+
+	for (size_t i = 0; i < sampler->vhost_num; i++) {
+		for (size_t j = 0; j < sample->device_num; j++) {
+			if (sample->devices[j].address == sampler->vhosts[i].vdev)
+				TRY(read_notifiers(sampler->qemu, &sampler->vhosts[i],
+						   &sample->devices[j]));
+		}
+	}
+	return NULL;
 }
 
 /* ---- Shadow virtqueues of vhost-vdpa -------------------------------------------------- */
@@ -341,7 +369,7 @@ static struct virtq_error *read_shadow(const struct qemu *qemu, const struct que
 }
 
 /** QEMU stands between driver and device: the vhost device's kicks and calls are others then. */
-static void read_shadow_facts(const struct image *shadow, struct queue *queue)
+static struct virtq_error *read_shadow_facts(const struct image *shadow, struct queue *queue)
 {
 	const struct qemu *qemu = shadow->qemu;
 	struct fact kick =
@@ -356,9 +384,9 @@ static void read_shadow_facts(const struct image *shadow, struct queue *queue)
 	queue->svq_last_used_idx = member_get_fact(qemu, shadow->bytes,
 						   QEMU_VhostShadowVirtqueue_last_used_idx);
 	queue->vhost_kick_fd = descriptor_of(kick);
-	queue->vhost_kick_count = count_of(qemu, kick);
 	queue->vhost_call_fd = descriptor_of(call);
-	queue->vhost_call_count = count_of(qemu, call);
+	TRY(read_count(qemu, kick, &queue->vhost_kick_count));
+	return read_count(qemu, call, &queue->vhost_call_count);
 }
 
 static struct virtq_error *read_vdpa(const struct qemu *qemu, const struct vhost_range *range,
@@ -381,7 +409,7 @@ static struct virtq_error *read_vdpa(const struct qemu *qemu, const struct vhost
 		struct image shadow;
 
 		TRY(read_shadow(qemu, queue, shadows.addresses[i], &shadow));
-		read_shadow_facts(&shadow, queue);
+		TRY(read_shadow_facts(&shadow, queue));
 	}
 	return NULL;
 }
@@ -410,7 +438,6 @@ static struct virtq_error *add_range(struct sampler *sampler, const struct vhost
 		if (!backend->type)
 			return &virtq_error_no_memory;
 	}
-	read_notifiers(qemu, range, device);
 	if (fact_is(range->backend, TYPE_USER) && qemu_has(qemu, QEMU_vhost_dev_opaque))
 		read_user_range(qemu, range, backend);
 	if (fact_is(range->backend, TYPE_VDPA))
@@ -484,8 +511,8 @@ static struct virtq_error *add_inflight(const struct qemu *qemu, struct queue *q
 	_cleanup_free_ struct inflight *entries = array_new(num, sizeof(*entries));
 	uint16_t last_head = bytes_get_u16(region + REGION_LAST_HEAD_OFFSET, order);
 	uint16_t used_idx = bytes_get_u16(region + REGION_USED_IDX_OFFSET, order);
-	/* the device has pushed its last request and not yet struck it off */
-	bool pushed = fact_known(queue->used_ring_idx) && queue->used_ring_idx.value != used_idx;
+	/* else the ring has moved, or the device has pushed its last request and not yet struck it off */
+	bool same_instant = fact_is(queue->used_ring_idx, used_idx);
 	size_t found = 0;
 
 	if (!entries)
@@ -493,7 +520,7 @@ static struct virtq_error *add_inflight(const struct qemu *qemu, struct queue *q
 	for (size_t i = 0; i < num; i++) {
 		const uint8_t *entry = region + REGION_HEADER_SIZE + i * ENTRY_SIZE;
 
-		if (entry[0] == 1 && !(pushed && i == last_head))
+		if (entry[0] == 1 && (same_instant || i != last_head))
 			entries[found++] = (struct inflight){
 				bytes_get_u64(entry + ENTRY_COUNTER_OFFSET, order), (uint16_t)i
 			};
@@ -507,6 +534,8 @@ static struct virtq_error *add_inflight(const struct qemu *qemu, struct queue *q
 
 		TRY(requests_add(queue, &request));
 	}
+	if (same_instant)
+		queue->vhost_inflight = fact_of(found);
 	return NULL;
 }
 
@@ -563,7 +592,7 @@ static struct virtq_error *inflight_requests(const struct qemu *qemu,
 
 	if (member == QEMU_QUERY_NUM || !qemu_has(qemu, member) || !range->num)
 		return NULL;
-	pointer = read_pointer_fact(qemu, device->address, member);
+	pointer = read_member(qemu, device->address, member);
 	if (!fact_true(pointer))
 		return NULL;
 	const struct member_read reads[] = {

@@ -13,11 +13,16 @@ void vhost_mark(const struct sampler *sampler, struct device *device);
 
 /**
  * Add a backend for each vhost device behind @device, and one for a vhost-user
- * device whose other side is gone; fill the vhost facts of its queues. Called
- * when the notifiers of the queues were read.
+ * device whose other side is gone; look at the shadow virtqueues of its queues.
  * @return NO_MEMORY, or NO_PROCESS if the target is gone.
  */
 MUST_CHECK struct virtq_error *vhost_read(struct sampler *sampler, struct device *device);
+
+/**
+ * Fill the vhost notifiers of all queues whose own notifiers were read.
+ * @return NO_MEMORY, or NO_PROCESS if the target is gone.
+ */
+MUST_CHECK struct virtq_error *vhost_read_notifiers(struct sampler *sampler);
 
 /**
  * Is the other side of the chardev of the VhostUserState at @user there?

@@ -25,11 +25,23 @@ static const struct {
 	{ QEMU_STRUCT_IOThread, QEMU_STRUCT_Object },
 	{ QEMU_STRUCT_VirtIONet, QEMU_STRUCT_VirtIODevice },
 	{ QEMU_STRUCT_VirtIOBalloon, QEMU_STRUCT_VirtIODevice },
+	{ QEMU_STRUCT_VirtIOSerial, QEMU_STRUCT_VirtIODevice },
+	{ QEMU_STRUCT_VirtIOSerialPort, QEMU_STRUCT_DeviceState },
+	{ QEMU_STRUCT_V9fsVirtioState, QEMU_STRUCT_VirtIODevice },
+	{ QEMU_STRUCT_VirtIOGPUBase, QEMU_STRUCT_VirtIODevice },
+	{ QEMU_STRUCT_VirtIOGPU, QEMU_STRUCT_VirtIOGPUBase },
+	{ QEMU_STRUCT_VHostUserBlk, QEMU_STRUCT_VirtIODevice },
+	{ QEMU_STRUCT_VHostSCSICommon, QEMU_STRUCT_VirtIODevice },
+	{ QEMU_STRUCT_VHostUserSCSI, QEMU_STRUCT_VHostSCSICommon },
+	{ QEMU_STRUCT_VHostUserBase, QEMU_STRUCT_VirtIODevice },
+	{ QEMU_STRUCT_VHostUserFS, QEMU_STRUCT_VirtIODevice },
+	{ QEMU_STRUCT_TAPState, QEMU_STRUCT_NetClientState },
+	{ QEMU_STRUCT_NetVhostUserState, QEMU_STRUCT_NetClientState },
 };
 
 /** Pairs of pointers, the first of which is the next element. */
 enum { LINK = 255 };
-enum { PCI_QUEUES = 128 };
+enum { PCI_QUEUES = 128, P9_REQUESTS = 4 };
 
 /** Sizes of members in bytes; the others are pointers. */
 static const uint8_t sizes[QEMU_QUERY_NUM] = {
@@ -96,6 +108,47 @@ static const uint8_t sizes[QEMU_QUERY_NUM] = {
 	[QEMU_vhost_dev_vq_index] = 4,
 	[QEMU_vhost_dev_nvqs] = 4,
 	[QEMU_VhostOps_backend_type] = 4,
+	[QEMU_VirtIONet_max_queue_pairs] = 2,
+	[QEMU_VirtIONet_max_queues] = 2,
+	[QEMU_VirtIONetQueue_tx_waiting] = 4,
+	[QEMU_NetClientState_link_down] = 4,
+	[QEMU_NetClientState_receive_disabled] = 4,
+	[QEMU_NetClientInfo_type] = 4,
+	[QEMU_NetQueue_nq_count] = 4,
+	[QEMU_TAPState_read_poll] = 1,
+	[QEMU_TAPState_write_poll] = 1,
+	[QEMU_vhost_virtqueue_masked_notifier] = 4,
+	[QEMU_vhost_inflight_size] = 8,
+	[QEMU_Chardev_be_open] = 4,
+	[QEMU_VHostUserBlk_connected] = 1,
+	[QEMU_VHostUserSCSI_connected] = 1,
+	[QEMU_VHostUserBase_connected] = 1,
+	[QEMU_vhost_vdpa_shadow_vqs_enabled] = 1,
+	[QEMU_GPtrArray_len] = 4,
+	[QEMU_VhostShadowVirtqueue_num] = 4,
+	[QEMU_VhostShadowVirtqueue_hdev_kick] = 4,
+	[QEMU_VhostShadowVirtqueue_hdev_call] = 4,
+	[QEMU_VhostShadowVirtqueue_shadow_avail_idx] = 2,
+	[QEMU_VhostShadowVirtqueue_shadow_used_idx] = 2,
+	[QEMU_VhostShadowVirtqueue_last_used_idx] = 2,
+	[QEMU_VirtIOSerialPort_next] = LINK,
+	[QEMU_VirtIOSerialPort_id] = 4,
+	[QEMU_VirtIOSerialPort_guest_connected] = 1,
+	[QEMU_VirtIOSerialPort_host_connected] = 1,
+	[QEMU_VirtIOSerialPort_throttled] = 1,
+	[QEMU_V9fsPDU_tag] = 2,
+	[QEMU_V9fsPDU_id] = 1,
+	[QEMU_V9fsPDU_cancelled] = 1,
+	[QEMU_V9fsPDU_idx] = 4,
+	[QEMU_VirtIOGPUBase_renderer_blocked] = 4,
+	[QEMU_virtio_gpu_ctrl_command_elem] = 128,
+	[QEMU_virtio_gpu_ctrl_command_type] = 4,
+	[QEMU_virtio_gpu_ctrl_command_fence_id] = 8,
+	[QEMU_virtio_gpu_ctrl_command_ctx_id] = 4,
+	[QEMU_virtio_gpu_ctrl_command_next] = LINK,
+	[QEMU_VirtQueueElement_index] = 4,
+	[QEMU_VirtQueueElement_ndescs] = 4,
+	[QEMU_VirtQueueElement_in_order_filled] = 1,
 	[QEMU_VirtQueue_host_fd] = 4,
 	[QEMU_VirtQueue_host_initialized] = 1,
 	[QEMU_VirtQueue_guest_fd] = 4,
@@ -122,7 +175,7 @@ static const uint8_t sizes[QEMU_QUERY_NUM] = {
 #define OWNER(type, id, ...) [QEMU_##type##_##id] = QEMU_STRUCT_##type + 1,
 #define DEVICE_OWNER(id, ...) [QEMU_VirtIODevice_##id] = QEMU_STRUCT_VirtIODevice + 1,
 #define QUEUE_OWNER(id, ...) [QEMU_VirtQueue_##id] = QEMU_STRUCT_VirtQueue + 1,
-static const int owners[QEMU_QUERY_NUM] = { QEMU_MEMBERS(OWNER) VIRTIODEVICE_FACTS(DEVICE_OWNER)
+static const int owners[QEMU_QUERY_NUM] = { QEMU_MEMBERS(OWNER) QEMU_BITS(OWNER) VIRTIODEVICE_FACTS(DEVICE_OWNER)
 						    VIRTQUEUE_FACTS(QUEUE_OWNER) };
 
 static uint64_t round_up(uint64_t value, uint64_t to)
@@ -143,6 +196,11 @@ static uint64_t member_size(struct qemu_builder *builder, enum qemu_query member
 	case QEMU_VirtIOPCIProxy_vqs:
 		lay_out_struct(builder, QEMU_STRUCT_VirtIOPCIQueue);
 		return PCI_QUEUES * builder->items[QEMU_STRUCT_VirtIOPCIQueue].size;
+	case QEMU_V9fsVirtioState_elems:
+		return P9_REQUESTS * (uint64_t)builder->pointer_size;
+	case QEMU_V9fsVirtioState_pdus:
+		lay_out_struct(builder, QEMU_STRUCT_V9fsPDU);
+		return P9_REQUESTS * builder->items[QEMU_STRUCT_V9fsPDU].size;
 	default:
 		if (sizes[member] == LINK)
 			return 2 * (uint64_t)builder->pointer_size;
@@ -171,6 +229,10 @@ static void lay_out_struct(struct qemu_builder *builder, enum qemu_query type)
 		offset = round_up(offset, size < 8 ? round_up(size, 2) : 8);
 		builder->items[i] =
 			(struct layout_item){ .present = true, .offset = offset, .size = size };
+		if (qemu_schema.queries[i].kind == LAYOUT_BITS) {
+			builder->items[i].shift = 5;
+			builder->items[i].bits = 1;
+		}
 		offset += size + 2;
 	}
 	builder->items[type] =
@@ -182,6 +244,13 @@ static struct layout_enumerator run_states[] = {
 	{ (char *)"RUN_STATE_DEBUG", 0 },  { (char *)"RUN_STATE_IO_ERROR", 3 },
 	{ (char *)"RUN_STATE_PAUSED", 4 }, { (char *)"RUN_STATE_RUNNING", 9 },
 	{ (char *)"RUN_STATE__MAX", 16 },
+};
+
+/** enum NetClientDriver, in part. */
+static struct layout_enumerator net_drivers[] = {
+	{ (char *)"NET_CLIENT_DRIVER_NIC", 1 },
+	{ (char *)"NET_CLIENT_DRIVER_TAP", 3 },
+	{ (char *)"NET_CLIENT_DRIVER_VHOST_USER", 12 },
 };
 
 static void lay_out(struct qemu_builder *builder)
@@ -205,6 +274,9 @@ static void lay_out(struct qemu_builder *builder)
 	}
 	builder->items[QEMU_ENUM_RunState] = (struct layout_item){
 		.present = true, .enumerators = run_states, .enumerator_num = ARRAY_SIZE(run_states)
+	};
+	builder->items[QEMU_ENUM_NetClientDriver] = (struct layout_item){
+		.present = true, .enumerators = net_drivers, .enumerator_num = ARRAY_SIZE(net_drivers)
 	};
 	builder->items[QEMU_TEXT_version] =
 		(struct layout_item){ .present = true, .text = (char *)"7.2.0 (built)" };
@@ -300,8 +372,17 @@ static size_t value_size(const struct qemu_builder *builder, enum qemu_query mem
 void builder_set(struct qemu_builder *builder, uint64_t base, enum qemu_query member,
 		 uint64_t value)
 {
-	builder_write(builder, builder_at(builder, base, member), value_size(builder, member),
-		      value);
+	const struct layout_item *item = &builder->items[member];
+	size_t size = value_size(builder, member);
+
+	if (item->bits) {
+		uint64_t address = builder_at(builder, base, member);
+		uint64_t mask = ((UINT64_C(1) << item->bits) - 1) << item->shift;
+		uint64_t old = bytes_get(builder_bytes(builder, address, size), size, builder->order);
+
+		value = (old & ~mask) | (value << item->shift & mask);
+	}
+	builder_write(builder, builder_at(builder, base, member), size, value);
 }
 
 uint64_t builder_get(struct qemu_builder *builder, uint64_t base, enum qemu_query member)
@@ -578,13 +659,15 @@ static void set_vdev(struct qemu_builder *builder, const struct builder_spec *sp
 struct builder_device *builder_add_device(struct qemu_builder *builder,
 					  const struct builder_spec *spec)
 {
-	/* room for what the types with more members have */
-	size_t size = builder_size(builder, QEMU_STRUCT_VirtIONet);
+	size_t size = 0;
 
 	if (builder->device_num >= BUILDER_DEVICES_MAX)
 		abort();
-	if (size < builder_size(builder, QEMU_STRUCT_VirtIOBalloon))
-		size = builder_size(builder, QEMU_STRUCT_VirtIOBalloon);
+	/* room for what the types with more members have */
+	for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
+		if (size < builder_size(builder, bases[i].type))
+			size = builder_size(builder, bases[i].type);
+	}
 	struct builder_device *device = &builder->devices[builder->device_num++];
 	device->vdev = builder_alloc(builder, size);
 	device->class = CLASS(spec->type, "virtio-device", "device", "object");
