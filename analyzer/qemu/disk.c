@@ -216,19 +216,19 @@ static struct virtq_error *add_throttle(const struct qemu *qemu, uint64_t addres
 
 /* ---- Nodes --------------------------------------------------------------------------- */
 
-/** X(name, member of BlockDriverState): what is read of it, besides its name. */
-#define NODE_MEMBERS(X)                       \
-	X(drv, drv)                           \
-	X(opaque, opaque)                     \
-	X(file, file)                         \
-	X(backing, backing)                   \
-	X(in_flight, in_flight)               \
-	X(quiesce_counter, quiesce_counter)   \
-	X(tracked, tracked_requests)          \
-	X(flush_queue, flush_queue)           \
-	X(flush_active, active_flush_req)
+/** X(name, member of BlockDriverState, is it a pointer?): what is read of it, besides its name. */
+#define NODE_MEMBERS(X)                              \
+	X(drv, drv, true)                            \
+	X(opaque, opaque, true)                      \
+	X(file, file, true)                          \
+	X(backing, backing, true)                    \
+	X(in_flight, in_flight, false)               \
+	X(quiesce_counter, quiesce_counter, false)   \
+	X(tracked, tracked_requests, true) /* the first one */ \
+	X(flush_queue, flush_queue, true) /* the first one */ \
+	X(flush_active, active_flush_req, false)
 
-#define DECLARE_NODE(name, member) struct fact name;
+#define DECLARE_NODE(name, ...) struct fact name;
 struct node {
 	uint64_t address;
 	NODE_MEMBERS(DECLARE_NODE)
@@ -236,14 +236,16 @@ struct node {
 };
 #undef DECLARE_NODE
 
-/** Read a node in one batch. Members that are lists give the first element. */
+/** Read a node in one batch. */
 static struct virtq_error *read_node(const struct qemu *qemu, uint64_t address,
 				     struct node *node_ret)
 {
-#define MEMBER_OF_NODE(name, member) QEMU_BlockDriverState_##member,
+#define MEMBER_OF_NODE(name, member, pointer) QEMU_BlockDriverState_##member,
 	static const enum qemu_query members[] = { NODE_MEMBERS(MEMBER_OF_NODE) };
-#define OFFSET_IN_NODE(name, member) offsetof(struct node, name),
+#define OFFSET_IN_NODE(name, ...) offsetof(struct node, name),
 	static const size_t offsets[] = { NODE_MEMBERS(OFFSET_IN_NODE) };
+#define IS_POINTER(name, member, pointer) pointer,
+	static const bool pointers[] = { NODE_MEMBERS(IS_POINTER) };
 	struct target_request requests[ARRAY_SIZE(members) + 1];
 	uint8_t values[ARRAY_SIZE(members)][8];
 	struct virtq_error *failed = NULL;
@@ -251,11 +253,11 @@ static struct virtq_error *read_node(const struct qemu *qemu, uint64_t address,
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
 		const struct layout_item *item = qemu_item(qemu, members[i]);
-		uint64_t size = item->size > 8 ? qemu->layout->pointer_size : item->size;
+		uint64_t size = pointers[i] ? qemu->layout->pointer_size : item->size;
 
 		requests[i] = (struct target_request){ .address = address + item->offset,
 						       .buffer = values[i],
-						       .length = item->present ? size : 0,
+						       .length = item->present && size <= 8 ? size : 0,
 						       .what = "BlockDriverState" };
 	}
 	const struct layout_item *name = qemu_item(qemu, QEMU_BlockDriverState_node_name);

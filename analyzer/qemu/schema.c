@@ -113,8 +113,11 @@ enum qemu_query qemu_schema_parent(enum qemu_query type)
 	case QEMU_STRUCT_IOThread:
 		return QEMU_STRUCT_Object;
 	case QEMU_STRUCT_VirtIOBlockReq:
+	case QEMU_STRUCT_VirtIOSCSIReq:
 	case QEMU_STRUCT_virtio_gpu_ctrl_command:
 		return QEMU_STRUCT_VirtQueueElement;
+	case QEMU_STRUCT_SCSIDiskReq:
+		return QEMU_STRUCT_SCSIRequest;
 	default:
 		return QEMU_QUERY_NUM;
 	}
