@@ -7,12 +7,13 @@
 # STRICT=0 compares families only. TRUTH=1 also prints what gdb and /proc say of each state. STATES="NAME..." makes only
 # these, SERIES="7.2 10" only on these.
 . "${BASH_SOURCE[0]%/*}/lib/common.bash"
+shopt -s extglob
 . "$top/fixtures/real-qemu/ring.sh"
 STRICT=${STRICT:-0}
 SERIES=${SERIES:-7.2 10}
 
-# What is expected: the state, the verdict live, the verdict from its core (- when no core can be made, or says nothing),
-# and, for STRICT=0, another verdict that will do.
+# What is expected: the state, the verdict live, the verdict from its core (- when no core can be made), and, for STRICT=0,
+# another verdict that will do. They are patterns, and "|" is an or.
 expected='
 no-kick-split           not-seen/kick-lost                  not-seen/kick-lost                  -
 no-kick-packed          not-seen/kick-lost                  not-seen/kick-lost                  -
@@ -32,6 +33,27 @@ signalled               done-not-noticed/signalled          done-not-noticed/sig
 signalled-packed        done-not-noticed/signalled          done-not-noticed/signalled          ok/idle
 not-signalled           done-not-noticed/not-signalled      done-not-noticed/not-signalled      -
 not-signalled-packed    done-not-noticed/not-signalled      done-not-noticed/not-signalled      ok/idle
+no-vector               done-not-noticed/no-vector          done-not-noticed/no-vector          ok/idle
+isr-pending             done-not-noticed/isr-pending        done-not-noticed/isr-pending        -
+irqfd-unread            done-not-noticed/irqfd-unread       done-not-noticed/signalled          -
+driver-wrap             not-seen/driver-wrap                not-seen/driver-wrap                -
+kick-unread             not-seen/kick-unread                -                                   -
+thread-busy             not-seen/thread-busy                not-seen/thread-busy                -
+main-loop-busy          not-seen/thread-busy                not-seen/thread-busy                -
+drained                 not-seen/drained                    not-seen/drained                    -
+drained-iothread        not-seen/drained                    not-seen/drained                    -
+slow                    in-device/backend-io                in-device/backend-io|in-device/in-flight -
+slow-packed             in-device/backend-io                in-device/backend-io|in-device/in-flight -
+descriptor-head         corrupt/descriptor                  corrupt/descriptor                  not-seen/waiting
+descriptor-loop         corrupt/descriptor                  corrupt/descriptor                  not-seen/waiting
+descriptor-next         corrupt/descriptor                  corrupt/descriptor                  not-seen/waiting
+descriptor-address      corrupt/descriptor                  corrupt/descriptor                  not-seen/waiting
+descriptor-length       corrupt/descriptor                  corrupt/descriptor                  not-seen/waiting
+descriptor-table        corrupt/descriptor                  corrupt/descriptor                  not-seen/waiting
+descriptor-nested       corrupt/descriptor                  corrupt/descriptor                  not-seen/waiting
+descriptor-packed       corrupt/descriptor                  corrupt/descriptor                  not-seen/waiting
+duplicate-waiting       corrupt/duplicate-head              corrupt/duplicate-head              not-seen/waiting
+duplicate-in-flight     corrupt/duplicate-head              corrupt/duplicate-head              in-device/*
 '
 
 slow=latency-ns=1000000000000000
@@ -53,6 +75,8 @@ blk() {
     local options=$1 node=${2:-} device=${3:-}
     shift $(($# < 3 ? $# : 3))
     [[ $options != *packed* ]] || device+=,packed=on
+    # A disk whose geometry is not told is read for it.
+    [[ $node != *latency* ]] || device+=,cyls=130,heads=16,secs=63
     ring_arguments
     machine_start "$VM_QEMU" "${ring_qemu[@]}" "$@" \
         -blockdev "driver=null-co,node-name=node0,size=67108864,read-zeroes=on${node:+,$node}" \
@@ -60,8 +84,9 @@ blk() {
         no_go "QEMU $qemu_series starts"
     ring_dir=$machine_dir
     ring "start $options" || no_go "QEMU $qemu_series: the driver sets up the device"
-    [[ $node == *latency* ]] || request_done "read 0 0 512" && request_done "read 0 8 4096" ||
-        no_go "QEMU $qemu_series: requests are done"
+    if [[ $node != *latency* ]]; then
+        request_done "read 0 0 512" && request_done "read 0 8 4096" || no_go "QEMU $qemu_series: requests are done"
+    fi
     run --json --once "$machine_pid"
     ring_vq=$(jq -r '.devices[] | select(.id == "disk0").queues[0]."host-address"' <<<"$output")
 }
@@ -80,7 +105,8 @@ said() {
 agrees() {
     local want
     want=$(expectation "$state_name" "$1")
-    [[ $2 == "$want" || $STRICT == 0 && ($2 == "${want%%/*}"/* || $2 == "$(expectation "$state_name" 4)") ]]
+    # shellcheck disable=SC2053  # patterns
+    [[ $2 == @($want) || $STRICT == 0 && ($2 == ${want%%/*}/* || $2 == $(expectation "$state_name" 4)) ]]
 }
 
 # core FILE: a core by gdb, and, with TRUTH=1, what gdb sees in the queue.
@@ -287,11 +313,284 @@ not_noticed() {
     done
 }
 
+no_vector() {
+    wanted no-vector || return 0
+    blk event_idx
+    ring "message 1" "vector 0 0xffff" "read 0 16 4096" "notify 0" "done 0" >/dev/null
+    equal "QEMU $qemu_series: $state_name: no message came" no "$(ring "message 1")"
+    state
+    ring "vector 0 1" "take 0"
+    request_done "read 0 24 4096"
+    healthy "the queue has a vector"
+}
+
+isr_pending() {
+    wanted isr-pending || return 0
+    blk "event_idx intx"
+    ring isr "read 0 16 4096" "notify 0" "done 0" >/dev/null
+    state
+    equal "QEMU $qemu_series: $state_name: the interrupt is there" 0x1 "$(ring isr)"
+    ring "take 0"
+    healthy "the driver took it"
+}
+
+# ---- Threads ---------------------------------------------------------------------------------
+
+# A log that nobody reads: whoever writes to it waits.
+log_open() {
+    log_file=$tap_dir/log.$RANDOM
+    mkfifo "$log_file"
+    exec {log_fd}<>"$log_file"
+}
+
+# log_fills EVENT: from now on, what traces EVENT waits.
+log_fills() {
+    machine_qmp '{"execute": "trace-event-set-state", "arguments": {"name": "'"$1"'", "enable": true}}' >/dev/null
+    dd if=/dev/zero of="$log_file" bs=4096 oflag=nonblock conv=notrunc status=none 2>/dev/null
+}
+
+log_empties() {
+    cat <&"$log_fd" >/dev/null &
+    log_reader=$!
+}
+
+log_close() {
+    [[ -z ${log_reader:-} ]] || { kill "$log_reader" && wait "$log_reader" 2>/dev/null; }
+    log_reader=
+    exec {log_fd}>&-
+}
+
+# writes TID: is the thread in write()?
+writes() {
+    local number
+    read -r number _ <"/proc/$machine_pid/task/$1/syscall"
+    [[ $number == 1 ]]
+}
+
+iothread_tid() {
+    machine_qmp query-iothreads | jq '.[0]."thread-id"'
+}
+
+# hang_main_loop: it waits in the monitor, which writes to the log.
+hang_main_loop() {
+    log_fills monitor_qmp_cmd_in_band
+    machine_qmp query-status >/dev/null 2>&1 &
+    hanging=$!
+    wait_until 10 writes "$machine_pid"
+}
+
+# kick_eventfd: as KVM does, for QEMU's main loop does not answer.
+kick_eventfd() {
+    RING_MEMORY=$machine_dir/ram ring "$@" "eventfd 0 $machine_pid $kick_fd"
+}
+
+# find_kick_fd: the eventfd of disk0's queue, to be found while nothing hangs.
+find_kick_fd() {
+    kick_fd=$(ring_gdb "$machine_pid" 'print $vq->host_notifier.rfd' | sed -n 's/^\$1 = //p')
+}
+
+iothread=(-object iothread,id=iothread0,poll-max-ns=0)
+threads() {
+    local holder
+    if wanted kick-unread; then
+        blk event_idx "" iothread=iothread0 "${iothread[@]}"
+        "${CC:-cc}" -O2 -Wall -o "$tap_dir/hold-thread" "$top/fixtures/real-qemu/hold-thread.c"
+        find_kick_fd
+        coproc "$tap_dir/hold-thread" "$(iothread_tid)"
+        # shellcheck disable=SC2154  # coproc sets it
+        holder=$COPROC_PID
+        read -r -u "${COPROC[0]}"
+        ring "read 0 16 4096" "notify 0" >/dev/null
+        equal "QEMU $qemu_series: $state_name: the kick is in the eventfd" 1 "$(ring_eventfd "$machine_pid" "$kick_fd")"
+        # Nobody else can attach to the thread while it is held, so there is no core.
+        TRUTH='' state
+        kill "$holder"
+        wait "$holder" 2>/dev/null
+        ring "done 0" "take 0"
+        healthy "the thread runs"
+    fi
+    if wanted thread-busy; then
+        log_open
+        blk event_idx "" iothread=iothread0 "${iothread[@]}" -D "$log_file"
+        log_fills virtio_queue_notify
+        ring "read 0 16 4096" "notify 0" >/dev/null
+        check "QEMU $qemu_series: $state_name: the IOThread waits in write()" wait_until 10 writes "$(iothread_tid)"
+        state
+        log_empties
+        ring "done 0" "take 0"
+        healthy "the thread runs"
+        log_close
+    fi
+    if wanted main-loop-busy; then
+        log_open
+        blk event_idx "" "" -D "$log_file"
+        find_kick_fd
+        check "QEMU $qemu_series: $state_name: the main loop waits in write()" hang_main_loop
+        kick_eventfd "read 0 16 4096"
+        state
+        log_empties
+        wait "$hanging"
+        ring "done 0" "take 0"
+        healthy "the main loop runs"
+        log_close
+    fi
+    # The IOThread finishes the request; the main loop is to pass the interrupt on where KVM does not.
+    if wanted irqfd-unread; then
+        log_open
+        blk event_idx "" iothread=iothread0 "${iothread[@]}" -D "$log_file"
+        find_kick_fd
+        check "QEMU $qemu_series: $state_name: the main loop waits in write()" hang_main_loop
+        kick_eventfd "read 0 16 4096"
+        RING_MEMORY=$machine_dir/ram ring "done 0"
+        state
+        log_empties
+        wait "$hanging"
+        ring "take 0"
+        healthy "the main loop runs"
+        log_close
+    fi
+}
+
+# ---- Drained -----------------------------------------------------------------------------------
+
+does_not_answer() {
+    ! ring_timeout=2 ring status
+}
+
+# A transaction waits until nothing is in flight, and the one request that is will never be done.
+drained() {
+    local form
+    for form in "" -iothread; do
+        wanted drained$form || continue
+        blk event_idx "$slow" "${form:+iothread=iothread0}" "${iothread[@]}"
+        find_kick_fd
+        ring "read 0 16 4096" "notify 0" >/dev/null
+        wait_until 10 in_flight 1
+        machine_qmp '{"execute": "transaction", "arguments": {"actions": []}}' >/dev/null 2>&1 &
+        check "QEMU $qemu_series: $state_name: the main loop does not answer" wait_until 20 does_not_answer
+        kick_eventfd "read 0 24 4096"
+        state
+        equal "QEMU $qemu_series: $state_name: the kick is in the eventfd" 1 "$(ring_eventfd "$machine_pid" "$kick_fd")"
+        machine_stop
+        blk event_idx "" "${form:+iothread=iothread0}" "${iothread[@]}"
+        machine_qmp '{"execute": "transaction", "arguments": {"actions": []}}' >/dev/null
+        request_done "read 0 24 4096"
+        healthy "the transaction is over"
+    done
+}
+
+# ---- In the device ------------------------------------------------------------------------------
+
+# in_flight NUMBER: does QEMU say so?
+in_flight() {
+    machine_hmp "info virtio-queue-status /machine/peripheral/disk0/virtio-backend 0" | grep -q "inuse: *$1\$"
+}
+
+in_device() {
+    local form
+    for form in "" -packed; do
+        wanted slow$form || continue
+        blk "event_idx ${form#-}" "$slow"
+        ring "read 0 16 4096" "notify 0" >/dev/null
+        check "QEMU $qemu_series: $state_name: QEMU has taken it" wait_until 10 in_flight $([[ $form ]] && echo 3 || echo 1)
+        state
+        machine_stop
+        blk "event_idx ${form#-}"
+        request_done "read 0 16 4096"
+        healthy "the disk is fast"
+    done
+}
+
+# ---- Chains that the device has not seen yet -----------------------------------------------------
+
+# broken_chain NAME START SET...: the third request's chain, of the descriptors 6, 7 and 8, with fields set.
+broken_chain() {
+    local start=$2
+    wanted "descriptor-$1" || return 0
+    shift 2
+    blk "$start"
+    ring "read 0 16 4096" "${@/#/set 0 }"
+    state
+    machine_stop
+    blk "$start"
+    request_done "read 0 16 4096"
+    healthy "the chain is good"
+}
+
+chains() {
+    local table=$((0x500000))
+    broken_chain head event_idx "avail.ring[2] 16"
+    broken_chain loop event_idx "desc[8].flags 3" "desc[8].next 6"
+    broken_chain next event_idx "desc[7].next 16"
+    broken_chain address event_idx "desc[7].addr 0x4000000"
+    broken_chain length event_idx "desc[6].len 0"
+    broken_chain packed "event_idx packed" "desc[7].addr 0x4000000"
+    # The ring's descriptors 9 and up serve as a table that descriptor 6 points to.
+    broken_chain table "event_idx indirect" "desc[6].addr $((table + 9 * 16))" "desc[6].len 47" "desc[6].flags 4"
+    if wanted descriptor-nested; then
+        blk "event_idx indirect"
+        ring "read 0 16 4096"
+        equal "QEMU $qemu_series: $state_name: the ring is where the table is" "$table" \
+            "$(run --json --once "$machine_pid"; jq '.devices[0].queues[0]."vring-desc"' <<<"$output")"
+        # A copy of the chain, with flags of its own: a descriptor of the table names another table.
+        ring "set 0 desc[9].addr $(ring "get 0 desc[6].addr")" "set 0 desc[9].len 16" "set 0 desc[9].flags 5" \
+            "set 0 desc[9].next 1" \
+            "set 0 desc[10].addr $(ring "get 0 desc[7].addr")" "set 0 desc[10].len 4096" "set 0 desc[10].flags 3" \
+            "set 0 desc[10].next 2" \
+            "set 0 desc[11].addr $(ring "get 0 desc[8].addr")" "set 0 desc[11].len 1" "set 0 desc[11].flags 2" \
+            "set 0 desc[6].addr $((table + 9 * 16))" "set 0 desc[6].len 48" "set 0 desc[6].flags 4"
+        state
+        ring "set 0 desc[9].flags 1" "notify 0" "done 0" "take 0" >/dev/null
+        healthy "the table is one of buffers"
+    fi
+
+    if wanted duplicate-waiting; then
+        blk event_idx
+        ring "read 0 16 4096" "publish 0 6"
+        state
+        ring "notify 0" "done 0" "take 0" "publish 0 6" "notify 0" "done 0" "take 0" >/dev/null
+        healthy "the head came back after it was done"
+    fi
+    if wanted duplicate-in-flight; then
+        blk event_idx "$slow"
+        ring "read 0 16 4096" "publish 0 0" "notify 0" >/dev/null
+        check "QEMU $qemu_series: $state_name: QEMU has taken both" wait_until 10 in_flight 2
+        state
+        machine_stop
+        blk event_idx
+        request_done "read 0 16 4096"
+        ring "publish 0 6" "notify 0" "done 0" "take 0" >/dev/null
+        healthy "the head came back after it was done"
+    fi
+}
+
+# ---- At the wrap ----------------------------------------------------------------------------------
+
+# The driver compares indices as plain numbers, and thinks that the device has not asked for a kick.
+driver_wrap() {
+    wanted driver-wrap || return 0
+    blk "event_idx size=256"
+    RING_MEMORY=$machine_dir/ram ring "repeat 0 65532"
+    equal "QEMU $qemu_series: $state_name: the rings stand before the wrap" "65534 65534 65534" \
+        "$(ring "get 0 avail.idx" "get 0 used.idx" "get 0 used.event" | paste -sd' ')"
+    ring "read 0 16 4096" "read 0 24 4096"
+    state
+    ring "notify 0" "done 0" "take 0" >/dev/null
+    healthy "the kick came"
+}
+
 for series in $SERIES; do
     use_qemu "$series"
     not_kicked
     suppressed
     corrupt
     not_noticed
+    no_vector
+    isr_pending
+    threads
+    drained
+    in_device
+    chains
+    driver_wrap
 done
 finish
