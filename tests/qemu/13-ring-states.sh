@@ -109,51 +109,62 @@ agrees() {
     [[ $2 == @($want) || $STRICT == 0 && ($2 == ${want%%/*}/* || $2 == $(expectation "$state_name" 4)) ]]
 }
 
-# core FILE: a core by gdb, and, with TRUTH=1, what gdb sees in the queue.
-core() {
-    local log look=()
-    if [[ ${TRUTH:-} == 1 ]]; then
-        look=('print *$vq' "source $tap_dir/handlers.gdb" 'handlers "main" qemu_aio_context'
-            'handlers "iohandler" iohandler_ctx' 'handlers "dataplane" ((VirtIOBlock*)$vq->vdev)->dataplane->ctx'
-            'handlers "queue" ((VirtIOBlock*)$vq->vdev)->vq_aio_context[0]'
-            'printf "external_disable_cnt=%d\n", qemu_aio_context->external_disable_cnt'
-            'printf "ctx external_disable_cnt=%d\n", ((VirtIOBlock*)$vq->vdev)->dataplane->ctx->external_disable_cnt'
-            'printf "blk quiesce=%d in_flight=%d\n", ((VirtIOBlock*)$vq->vdev)->blk->quiesce_counter, ((VirtIOBlock*)$vq->vdev)->blk->in_flight'
-            'thread apply all -q bt 6')
-    fi
-    # What is mapped from a file belongs to it: the guest's memory is one.
-    echo 0x3f >"/proc/$machine_pid/coredump_filter"
-    log=$(ring_gdb "$machine_pid" "${look[@]}" "gcore $1")
-    [[ -z ${look[*]} ]] || sed 's/^/#   gdb: /' <<<"$log"
-    [[ -s $1 ]] || { echo "$log" | sed 's/^/#   /'; return 1; }
-    fallocate --dig-holes "$1"
-}
-
-cat >"$tap_dir/handlers.gdb" <<'GDB'
+# With TRUTH=1, what gdb sees in the queue and in the contexts that may listen to its kicks. Each line is for some QEMU
+# only: the others have no such member.
+look=()
+if [[ ${TRUTH:-} == 1 ]]; then
+    cat >"$tap_dir/handlers.gdb" <<'GDB'
 define handlers
   set $h = $arg1->aio_handlers.lh_first
   while $h
     if $h->pfd.fd == $vq->host_notifier.rfd
-      printf "%s: host_notifier %d, events %d, deleted %d\n", $arg0, $h->pfd.fd, $h->pfd.events, $h->node_deleted.le_prev != 0
+      printf "TRUTH %s listens to the kick, deleted %d\n", $arg0, $h->node_deleted.le_prev != 0
     end
     if $h->pfd.fd == $vq->guest_notifier.rfd
-      printf "%s: guest_notifier %d\n", $arg0, $h->pfd.fd
+      printf "TRUTH %s listens to the guest notifier, deleted %d\n", $arg0, $h->node_deleted.le_prev != 0
     end
     set $h = $h->node.le_next
   end
 end
 GDB
+    # shellcheck disable=SC2016  # gdb's variables
+    look=("source $tap_dir/handlers.gdb"
+        'printf "TRUTH last %d shadow %d used %d inuse %d notification %d signalled %d valid %d vector 0x%x isr %d broken %d\n", $vq->last_avail_idx, $vq->shadow_avail_idx, $vq->used_idx, $vq->inuse, $vq->notification, $vq->signalled_used, $vq->signalled_used_valid, $vq->vector, $vq->vdev->isr, $vq->vdev->broken'
+        'set $blk = (VirtIOBlock *)$vq->vdev'
+        'handlers "qemu_aio_context" qemu_aio_context'
+        'handlers "iohandler_ctx" iohandler_ctx'
+        'handlers "dataplane->ctx" $blk->dataplane->ctx'
+        'handlers "vq_aio_context[0]" $blk->vq_aio_context[0]'
+        'printf "TRUTH main external_disable_cnt %d, dataplane %d\n", qemu_aio_context->external_disable_cnt, $blk->dataplane->ctx->external_disable_cnt'
+        'printf "TRUTH blk quiesce_counter %d in_flight %d\n", $blk->blk->quiesce_counter, $blk->blk->in_flight'
+        'printf "TRUTH host_notifier.rfd %d guest_notifier.rfd %d\n", $vq->host_notifier.rfd, $vq->guest_notifier.rfd')
+fi
 
-# truth: what /proc says of the queue's eventfds and of the threads.
+# core FILE: a core by gdb.
+core() {
+    local log
+    # What is mapped from a file belongs to it: the guest's memory is one.
+    echo 0x3f >"/proc/$machine_pid/coredump_filter"
+    log=$(ring_gdb "$machine_pid" "${look[@]}" "gcore $1")
+    truth "$log"
+    [[ -s $1 ]] || { echo "$log" | sed 's/^/#   /'; return 1; }
+    fallocate --dig-holes "$1"
+}
+
+# truth GDB-LOG: what gdb and /proc say, as comments.
 truth() {
-    local task fd
+    local task kind field
     [[ ${TRUTH:-} == 1 ]] || return 0
-    for fd in host guest; do
-        printf '#   %s_notifier: eventfd-count %s\n' $fd \
-            "$(ring_eventfd "$machine_pid" "$(ring_gdb "$machine_pid" "print \$vq->${fd}_notifier.rfd" | sed -n 's/^\$1 = //p')")"
+    sed -n 's/^TRUTH /#   gdb: /p' <<<"$1"
+    for kind in host guest; do
+        field=$(sed -nE "s/^TRUTH.* ${kind}_notifier.rfd ([0-9]+).*/\\1/p" <<<"$1")
+        printf '#   %s_notifier: eventfd-count %s\n' $kind "$(ring_eventfd "$machine_pid" "$field")"
     done
+    for field in avail.idx avail.event used.idx used.event avail.flags used.flags avail.off_wrap used.off_wrap; do
+        RING_MEMORY=$machine_dir/ram ring "get 0 $field" 2>/dev/null | sed "s/^/#   $field /"
+    done | paste -sd' '
     for task in "/proc/$machine_pid/task"/*; do
-        printf '#   thread %s %s %s syscall %s\n' "${task##*/}" "$(<"$task/comm")" \
+        printf '#   thread %s: %s, system call %s\n' "$((${task##*/} - machine_pid))" \
             "$(sed -n 's/^State:\t//p' "$task/status")" "$(cut -d' ' -f1 "$task/syscall" 2>/dev/null)"
     done
 }
@@ -165,7 +176,6 @@ state() {
     live=$(said)
     check "$what: live, $(expectation "$state_name" 2)" agrees 2 "${live% *}"
     equal "$what: live, the exit status" "$([[ $live == ok/* ]] && echo 0 || echo 1)" "$status"
-    truth
     if [[ $(expectation "$state_name" 3) != - ]]; then
         if core "$tap_dir/core"; then
             run --json "$tap_dir/core"
@@ -403,7 +413,7 @@ threads() {
         ring "read 0 16 4096" "notify 0" >/dev/null
         equal "QEMU $qemu_series: $state_name: the kick is in the eventfd" 1 "$(ring_eventfd "$machine_pid" "$kick_fd")"
         # Nobody else can attach to the thread while it is held, so there is no core.
-        TRUTH='' state
+        state
         kill "$holder"
         wait "$holder" 2>/dev/null
         ring "done 0" "take 0"
@@ -415,6 +425,7 @@ threads() {
         log_fills virtio_queue_notify
         ring "read 0 16 4096" "notify 0" >/dev/null
         check "QEMU $qemu_series: $state_name: the IOThread waits in write()" wait_until 10 writes "$(iothread_tid)"
+        ring "read 0 24 4096" "kick 0"
         state
         log_empties
         ring "done 0" "take 0"
