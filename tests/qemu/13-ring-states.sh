@@ -6,6 +6,8 @@
 #
 # STRICT=0 compares families only. TRUTH=1 also prints what gdb and /proc say of each state. STATES="NAME..." makes only
 # these, SERIES="7.2 10" only on these.
+#
+# shellcheck disable=SC2016,SC2054,SC2317  # gdb's variables, QEMU's commas, functions that check calls
 . "${BASH_SOURCE[0]%/*}/lib/common.bash"
 shopt -s extglob
 . "$top/fixtures/real-qemu/ring.sh"
@@ -40,6 +42,8 @@ driver-wrap             not-seen/driver-wrap                not-seen/driver-wrap
 kick-unread             not-seen/kick-unread                -                                   -
 thread-busy             not-seen/thread-busy                not-seen/thread-busy                -
 main-loop-busy          not-seen/thread-busy                not-seen/thread-busy                -
+no-handler              not-seen/no-handler                 not-seen/no-handler                 -
+lock                    in-device/lock                      in-device/lock|in-device/in-flight  -
 drained                 not-seen/drained                    not-seen/drained                    -
 drained-iothread        not-seen/drained                    not-seen/drained                    -
 slow                    in-device/backend-io                in-device/backend-io|in-device/in-flight -
@@ -85,7 +89,8 @@ blk() {
     ring_dir=$machine_dir
     ring "start $options" || no_go "QEMU $qemu_series: the driver sets up the device"
     if [[ $node != *latency* ]]; then
-        request_done "read 0 0 512" && request_done "read 0 8 4096" || no_go "QEMU $qemu_series: requests are done"
+        { request_done "read 0 0 512" && request_done "read 0 8 4096"; } ||
+            no_go "QEMU $qemu_series: requests are done"
     fi
     run --json --once "$machine_pid"
     ring_vq=$(jq -r '.devices[] | select(.id == "disk0").queues[0]."host-address"' <<<"$output")
@@ -127,7 +132,6 @@ define handlers
   end
 end
 GDB
-    # shellcheck disable=SC2016  # gdb's variables
     look=("source $tap_dir/handlers.gdb"
         'printf "TRUTH last %d shadow %d used %d inuse %d notification %d signalled %d valid %d vector 0x%x isr %d broken %d\n", $vq->last_avail_idx, $vq->shadow_avail_idx, $vq->used_idx, $vq->inuse, $vq->notification, $vq->signalled_used, $vq->signalled_used_valid, $vq->vector, $vq->vdev->isr, $vq->vdev->broken'
         'set $blk = (VirtIOBlock *)$vq->vdev'
@@ -147,7 +151,7 @@ core() {
     echo 0x3f >"/proc/$machine_pid/coredump_filter"
     log=$(ring_gdb "$machine_pid" "${look[@]}" "gcore $1")
     truth "$log"
-    [[ -s $1 ]] || { echo "$log" | sed 's/^/#   /'; return 1; }
+    [[ -s $1 ]] || { sed 's/^/#   /' <<<"$log"; return 1; }
     fallocate --dig-holes "$1"
 }
 
@@ -172,7 +176,7 @@ truth() {
 # state: the ring is in the state $state_name.
 state() {
     local what="QEMU $qemu_series: $state_name" live from_core=-
-    run --json "$machine_pid"
+    run --json --interval=1 "$machine_pid"
     live=$(said)
     check "$what: live, $(expectation "$state_name" 2)" agrees 2 "${live% *}"
     equal "$what: live, the exit status" "$([[ $live == ok/* ]] && echo 0 || echo 1)" "$status"
@@ -192,7 +196,8 @@ state() {
 # healthy WHAT: nothing is found at medium confidence or above.
 healthy() {
     run --json --interval=1 "$machine_pid"
-    equal "QEMU $qemu_series: $state_name: silent when $1" "" "$(findings | grep -v ' low$')"
+    equal "QEMU $qemu_series: $state_name: silent when $1" "answered" \
+        "$( ((status < 2)) && echo answered)$(findings "$output" | grep -v ' low$')"
     echo "# healthy: $state_name (QEMU $qemu_series), $1 | live: $(said)"
     machine_stop
 }
@@ -244,12 +249,17 @@ suppressed() {
 
 # ---- Something is wrong with the ring ---------------------------------------------------------
 
+needs_reset() {
+    [[ $(ring status) == 0x4f ]]
+}
+
 corrupt() {
     local kind
     if wanted broken; then
         blk event_idx
         # The third chain starts at descriptor 6: a header without a byte.
         ring "read 0 16 4096" "set 0 desc[6].len 0" "kick 0"
+        check "QEMU $qemu_series: $state_name: the device wants a reset" wait_until 10 needs_reset
         state
         machine_stop
         blk event_idx
@@ -353,9 +363,13 @@ log_open() {
     exec {log_fd}<>"$log_file"
 }
 
+trace_on() {
+    machine_qmp '{"execute": "trace-event-set-state", "arguments": {"name": "'"$1"'", "enable": true}}' >/dev/null
+}
+
 # log_fills EVENT: from now on, what traces EVENT waits.
 log_fills() {
-    machine_qmp '{"execute": "trace-event-set-state", "arguments": {"name": "'"$1"'", "enable": true}}' >/dev/null
+    trace_on "$1"
     dd if=/dev/zero of="$log_file" bs=4096 oflag=nonblock conv=notrunc status=none 2>/dev/null
 }
 
@@ -370,12 +384,13 @@ log_close() {
     exec {log_fd}>&-
 }
 
-# writes TID: is the thread in write()?
-writes() {
+# sits_in SYSCALL TID: is the thread in this system call? By the numbers of x86-64.
+sits_in() {
     local number
-    read -r number _ <"/proc/$machine_pid/task/$1/syscall"
-    [[ $number == 1 ]]
+    read -r number _ <"/proc/$machine_pid/task/$2/syscall"
+    [[ $number == "$1" ]]
 }
+write_call=1 futex_call=202
 
 iothread_tid() {
     machine_qmp query-iothreads | jq '.[0]."thread-id"'
@@ -386,7 +401,7 @@ hang_main_loop() {
     log_fills monitor_qmp_cmd_in_band
     machine_qmp query-status >/dev/null 2>&1 &
     hanging=$!
-    wait_until 10 writes "$machine_pid"
+    wait_until 10 sits_in $write_call "$machine_pid"
 }
 
 # kick_eventfd: as KVM does, for QEMU's main loop does not answer.
@@ -401,7 +416,7 @@ find_kick_fd() {
 
 iothread=(-object iothread,id=iothread0,poll-max-ns=0)
 threads() {
-    local holder
+    local holder tid
     if wanted kick-unread; then
         blk event_idx "" iothread=iothread0 "${iothread[@]}"
         "${CC:-cc}" -O2 -Wall -o "$tap_dir/hold-thread" "$top/fixtures/real-qemu/hold-thread.c"
@@ -424,7 +439,7 @@ threads() {
         blk event_idx "" iothread=iothread0 "${iothread[@]}" -D "$log_file"
         log_fills virtio_queue_notify
         ring "read 0 16 4096" "notify 0" >/dev/null
-        check "QEMU $qemu_series: $state_name: the IOThread waits in write()" wait_until 10 writes "$(iothread_tid)"
+        check "QEMU $qemu_series: $state_name: the IOThread waits in write()" wait_until 10 sits_in $write_call "$(iothread_tid)"
         ring "read 0 24 4096" "kick 0"
         state
         log_empties
@@ -445,6 +460,23 @@ threads() {
         healthy "the main loop runs"
         log_close
     fi
+    # The main loop holds the log's lock, and the IOThread, which has taken the request, waits for it.
+    if wanted lock; then
+        log_open
+        blk event_idx "" iothread=iothread0 "${iothread[@]}" -D "$log_file"
+        find_kick_fd
+        tid=$(iothread_tid)
+        trace_on virtio_blk_handle_read
+        check "QEMU $qemu_series: $state_name: the main loop waits in write()" hang_main_loop
+        kick_eventfd "read 0 16 4096"
+        check "QEMU $qemu_series: $state_name: the IOThread waits for it" wait_until 10 sits_in $futex_call "$tid"
+        state
+        log_empties
+        wait "$hanging"
+        ring "done 0" "take 0"
+        healthy "nobody holds the lock"
+        log_close
+    fi
     # The IOThread finishes the request; the main loop is to pass the interrupt on where KVM does not.
     if wanted irqfd-unread; then
         log_open
@@ -460,6 +492,20 @@ threads() {
         healthy "the main loop runs"
         log_close
     fi
+}
+
+# The handler is gone, as after a drained section that forgot to put it back.
+no_handler() {
+    wanted no-handler || return 0
+    blk event_idx
+    find_kick_fd
+    ring_gdb "$machine_pid" 'call (void)virtio_queue_aio_detach_host_notifier($vq, qemu_aio_context)' >/dev/null
+    ring "read 0 16 4096" "notify 0" >/dev/null
+    state
+    equal "QEMU $qemu_series: $state_name: the kick is in the eventfd" 1 "$(ring_eventfd "$machine_pid" "$kick_fd")"
+    ring_gdb "$machine_pid" 'call (void)virtio_queue_aio_attach_host_notifier($vq, qemu_aio_context)' >/dev/null
+    ring "done 0" "take 0"
+    healthy "the handler is back"
 }
 
 # ---- Drained -----------------------------------------------------------------------------------
@@ -503,7 +549,7 @@ in_device() {
         wanted slow$form || continue
         blk "event_idx ${form#-}" "$slow"
         ring "read 0 16 4096" "notify 0" >/dev/null
-        check "QEMU $qemu_series: $state_name: QEMU has taken it" wait_until 10 in_flight $([[ $form ]] && echo 3 || echo 1)
+        check "QEMU $qemu_series: $state_name: QEMU has taken it" wait_until 10 in_flight "$([[ $form ]] && echo 3 || echo 1)"
         state
         machine_stop
         blk "event_idx ${form#-}"
@@ -599,6 +645,7 @@ for series in $SERIES; do
     no_vector
     isr_pending
     threads
+    no_handler
     drained
     in_device
     chains
