@@ -59,17 +59,23 @@ check-qemu:
 	@$(MAKE) --no-print-directory check-qemu-run
 
 # Built first, so that no test's time is spent on it; cached, it takes no time.
-check-qemu-run: all $(BUILD)/tests/qmp
+check-qemu-run: all $(BUILD)/tests/qmp $(BUILD)/tests/qtest-ring
 	@fixtures/real-qemu/build-qemu.sh 7.2 >/dev/null
 	@fixtures/real-qemu/build-qemu.sh 10 >/dev/null
 	@fixtures/real-qemu/build-guest.sh >/dev/null
-	@BUILD=$(BUILD) VIRTQ=$(BUILD)/virtq VIRTQ_QMP=$(BUILD)/tests/qmp TEST_TIMEOUT=2400 \
+	@BUILD=$(BUILD) VIRTQ=$(BUILD)/virtq VIRTQ_QMP=$(BUILD)/tests/qmp \
+		VIRTQ_QTEST_RING=$(abspath $(BUILD))/tests/qtest-ring TEST_TIMEOUT=2400 \
 		tests/run.sh check-qemu $(sort $(wildcard tests/qemu/*.sh tests/gdb/qemu-*.sh))
 
 $(BUILD)/tests/qmp: fixtures/real-qemu/qmp.c
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< -ljson-c
+
+$(BUILD)/tests/qtest-ring: fixtures/real-qemu/qtest-ring.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $<
 
 # ---- make demo ----------------------------------------------------------------------------
 
