@@ -17,6 +17,7 @@ expect_verdict scsi-write-error off/paused off/paused
 # What the drain waits for, and what waits for the drain.
 expect_verdict drain-cause in-device/backend-io in-device/backend-io
 expect_verdict drained not-seen/drained not-seen/drained
+expect_verdict drained-beside not-seen/drained not-seen/drained
 expect_verdict lock in-device/lock in-device/lock
 expect_verdict tx-not-drained in-device/parked in-device/parked
 expect_verdict port-not-read in-device/parked in-device/parked
@@ -82,7 +83,7 @@ stopped_by_error() { # NAME COMMAND DEVICE QUEUE DISK
 }
 
 disks() {
-    VM_APPEND='tsc=reliable clocksource=tsc' vm_start disks \
+    vm_start disks \
         -object throttle-group,id=tg0 -object throttle-group,id=tg1 \
         -blockdev driver=file,filename=disk0.img,node-name=throttled0-file \
         -blockdev driver=throttle,throttle-group=tg0,file=throttled0-file,node-name=throttled0-node \
@@ -141,25 +142,67 @@ disks() {
     state scsi-slow scsi0 2 slow0:0
     healthy "beside the slow disks" slow0:0 scsi0:2
 
-    # A snapshot waits for the requests in flight, here for minutes: the main loop is in a loop of its own meanwhile,
-    # and serves neither the monitor nor the other disks.
-    # So the guest's clock stands still as well, and it is busy instead of asleep until then.
-    begin drained "i=0; while [ \$i -lt 300000 ]; do i=\$((i + 1)); done; $(read_at other0 800)"
+    # A snapshot waits for the requests in flight, here for minutes. The main loop is in a loop of its own meanwhile, and
+    # serves no monitor and no other disk.
     vm_qmp '{"execute": "blockdev-snapshot-sync", "arguments": {"node-name": "slow0-node",
         "snapshot-file": "overlay.qcow2", "snapshot-node-name": "overlay"}}' >/dev/null 2>&1 &
     snapshot=$!
-    check "QEMU $qemu_series, drained: a request that is not taken" wait_until 30 not_taken other0
-    state drain-cause slow0 0 scsi0:2 other0:0
+    sleep 1
+    state drain-cause slow0 0 scsi0:2
     request_is slow0 0 in 800 4096
-    state drained other0 0 slow0:0 scsi0:2
-    check "QEMU $qemu_series, drained: the monitor still waits" kill -0 "$snapshot"
+    check "QEMU $qemu_series, drain-cause: the monitor still waits" kill -0 "$snapshot"
     vm_stop
     wait "$snapshot"
 }
 
 not_taken() { # DISK
+    local status output errors
     run --json --once "$vm_pid"
     queue_json "$1" 0 'select(."avail-idx" != ."last-avail-idx")."queue-index"' | grep -q .
+}
+
+# A drained section that lasts, while everything else goes on: a resize of the disk that stops in the middle.
+drained() {
+    local resize
+    "${VM_QEMU%/*}/qemu-img" create -q -f qcow2 "$tap_dir/drained0.qcow2" 64M || no_go "an image"
+    vm_start drained \
+        -blockdev "driver=file,filename=$tap_dir/drained0.qcow2,node-name=drained0-file" \
+        -blockdev driver=blkdebug,image=drained0-file,node-name=drained0-debug \
+        -blockdev driver=qcow2,file=drained0-debug,node-name=drained0-node \
+        -device virtio-blk-pci,id=drained0,drive=drained0-node,serial=drained0 \
+        -blockdev driver=file,filename=disk1.img,node-name=other0-node \
+        -device virtio-blk-pci,id=other0,drive=other0-node,serial=other0 \
+        -chardev socket,id=monitor,path=hmp,server=on,wait=off -mon chardev=monitor,mode=readline ||
+        no_go "QEMU $qemu_series starts with a qcow2 disk"
+    vm_guest "$(read_at drained0 800) && $(read_at other0 800)" >/dev/null 2>&1 || no_go "every disk works"
+    healthy "not drained"
+    vm_hmp 'qemu-io drained0-node "break l1_grow_write_table here"' >/dev/null
+    vm_qmp '{"execute": "block_resize", "arguments": {"node-name": "drained0-node", "size": 4294967296}}' \
+        >/dev/null 2>&1 &
+    resize=$!
+    sleep 1
+    healthy "drained, but idle"
+    begin drained "$(read_at drained0 808)"
+    check "QEMU $qemu_series, drained: the guest's request is not taken" wait_until 30 not_taken drained0
+    begin drained-beside "$(read_at other0 808)"
+    if [[ $qemu_series == 7.2 ]]; then
+        # Of old, no disk of the same AioContext is listened to meanwhile, drained or not.
+        check "QEMU $qemu_series, drained-beside: nor is that on another disk" wait_until 30 not_taken other0
+        state drained-beside other0 0 drained0:0
+        state drained drained0 0 other0:0
+    else
+        check "QEMU $qemu_series, drained: other disks work" wait_until 30 ended drained-beside
+        state drained drained0 0
+    fi
+    # The monitor of vm_hmp is busy with the resize.
+    perl -MIO::Socket::UNIX -e 'my $monitor = IO::Socket::UNIX->new(Peer => shift) or die;
+        print $monitor "qemu-io drained0-node \"resume here\"\n"; sleep 1' "$vm_dir/hmp"
+    wait "$resize"
+    healthy "no longer drained"
+    check "QEMU $qemu_series, drained: the guest has gone on after it" \
+        wait_until 10 eval 'ended drained && ended drained-beside'
+    vm_stop
+    rm "$tap_dir/drained0.qcow2"
 }
 
 # The request's thread waits for a lock: the monitor holds that of the disk's AioContext while qemu-io sleeps. There is
@@ -281,6 +324,7 @@ for series in 7.2 10; do
     use_qemu "$series"
     disks
     backends
+    drained
 done
 use_qemu 7.2
 lock
