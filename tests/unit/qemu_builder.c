@@ -175,8 +175,6 @@ static const uint8_t sizes[QEMU_QUERY_NUM] = {
 	[QEMU_QemuMutex_owner] = 4,
 	[QEMU_QemuMutex_users] = 4,
 	[QEMU_IOThread_thread_id] = 4,
-	[QEMU_VirtQueueElement_index] = 4,
-	[QEMU_VirtQueueElement_ndescs] = 4,
 	[QEMU_BlockBackend_in_flight] = 4,
 	[QEMU_BlockBackend_quiesce_counter] = 4,
 	[QEMU_BlockBackend_queued_requests] = LINK,
@@ -707,8 +705,6 @@ static void set_vdev(struct qemu_builder *builder, const struct builder_spec *sp
 struct builder_device *builder_add_device(struct qemu_builder *builder,
 					  const struct builder_spec *spec)
 {
-	static const enum qemu_query types[] = { QEMU_STRUCT_VirtIONet, QEMU_STRUCT_VirtIOBalloon,
-						 QEMU_STRUCT_VirtIOBlock, QEMU_STRUCT_VirtIOSCSI };
 	size_t size = 0;
 
 	if (builder->device_num >= BUILDER_DEVICES_MAX)
@@ -717,9 +713,6 @@ struct builder_device *builder_add_device(struct qemu_builder *builder,
 	for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
 		if (size < builder_size(builder, bases[i].type))
 			size = builder_size(builder, bases[i].type);
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		if (size < builder_size(builder, types[i]))
-			size = builder_size(builder, types[i]);
 	}
 	struct builder_device *device = &builder->devices[builder->device_num++];
 	device->vdev = builder_alloc(builder, size);
