@@ -97,6 +97,17 @@ static bool descriptor_stays_corrupt(const struct subject *subject)
 	return before->fault == now->fault && fact_equal(before->head, now->head);
 }
 
+/** Memory that is not RAM can be legal to read and write: a device's, in the guest's address space. */
+static bool fault_is_in_the_chain(const struct view *view)
+{
+	return find_bad_request(view)->fault != CHAIN_ADDRESS;
+}
+
+static bool chain_itself_is_wrong(const struct subject *subject)
+{
+	return in_all(subject, fault_is_in_the_chain);
+}
+
 /** Two requests in flight that cannot both be: the same head, or one indirect table. */
 static const struct request *find_duplicate(const struct view *view, const struct request **first)
 {
@@ -289,8 +300,9 @@ static const struct rule rules[] = {
 		.stalled = true,
 		.holds = descriptor_is_corrupt,
 		.holds_between = descriptor_stays_corrupt,
-		.one_sample = CONFIDENCE_MEDIUM,
-		.two_samples = CONFIDENCE_HIGH,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_MEDIUM,
+		.surer = chain_itself_is_wrong,
 		.evidence = show_bad_descriptor,
 		.considered = CONSIDERED("torn-read", "driver-reset", "confidential-guest", "byte-order", "head-reuse"),
 		.next = "the driver, or whatever wrote to its memory, is at fault: a device that reads the chain breaks, or never answers it",

@@ -153,9 +153,41 @@ static bool is_not_seen_in_drain(const struct view *view)
 	return is_not_seen(view) && is_drained(view);
 }
 
+/* The cause is shown first, then what waits for it. */
+
+static void show_not_seen(const struct subject *subject, struct evidence *evidence)
+{
+	show_waiting(subject, evidence);
+	show_notifier(subject, evidence);
+	show_loop(subject, evidence);
+	show_interval(subject, evidence);
+}
+
 static void show_drained(const struct subject *subject, struct evidence *evidence)
 {
 	show_drain(subject, evidence);
+	show_not_seen(subject, evidence);
+}
+
+static void show_held_thread(const struct subject *subject, struct evidence *evidence)
+{
+	show_loop(subject, evidence);
+	show_notifier(subject, evidence);
+	show_waiting(subject, evidence);
+	show_interval(subject, evidence);
+}
+
+static void show_unread(const struct subject *subject, struct evidence *evidence)
+{
+	show_notifier(subject, evidence);
+	show_loop(subject, evidence);
+	show_waiting(subject, evidence);
+	show_interval(subject, evidence);
+}
+
+static void show_no_handler(const struct subject *subject, struct evidence *evidence)
+{
+	evidence_add(evidence, "the queue has no handler (VirtQueue.handle_output is NULL)");
 	show_not_seen(subject, evidence);
 }
 
@@ -191,7 +223,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = kick_waits_for_the_thread,
-		.evidence = show_not_seen,
+		.evidence = show_held_thread,
 		.considered = CONSIDERED("busy-thread", "lock-contention", "stopped-world", "drained-section", "back-pressure", "transient"),
 		.next = "see where that thread waits (`thread apply all bt` in gdb) and, if it is a mutex, what its owner does",
 	},
@@ -207,7 +239,7 @@ static const struct rule rules[] = {
 		.holds = is_without_listener,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
-		.evidence = show_not_seen,
+		.evidence = show_unread,
 		.considered = CONSIDERED("drained-section", "no-eventfd", "shadow-lag", "pre-posted-role", "transient"),
 		.next = "QEMU took the handler away and did not put it back, as after a block job, a hot-plug or a migration: report it to QEMU with its version; `stop` and `cont` may revive the queue",
 	},
@@ -222,7 +254,7 @@ static const struct rule rules[] = {
 		.holds = is_without_handler,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
-		.evidence = show_not_seen,
+		.evidence = show_no_handler,
 		.considered = CONSIDERED("unused-queue", "shadow-lag", "pre-posted-role", "transient"),
 		.next = "the queue was set up by the driver (or by a migration) before the device model added it: report it to QEMU with its version and device type",
 	},
@@ -237,7 +269,7 @@ static const struct rule rules[] = {
 		.holds = is_not_read,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
-		.evidence = show_not_seen,
+		.evidence = show_unread,
 		.considered = CONSIDERED("transient", "stopped-world", "no-eventfd", "drained-section", "back-pressure", "shadow-lag"),
 		.next = "the event loop does not get to the queue's eventfd: see what its thread does (`thread apply all bt` in gdb); `stop` and `cont` makes QEMU look again",
 	},

@@ -174,6 +174,7 @@ extern const struct case_table service_cases, corrupt_cases, vhost_cases, not_se
 #define ONE_REQUEST(...) .requests = (const struct request[]){ { __VA_ARGS__ } }, .request_num = 1
 #define AVAILABLE(index) .head = KNOWN(index), .stage = REQUEST_AVAILABLE
 #define HELD(index) .head = KNOWN(index), .stage = REQUEST_IN_DEVICE
+#define OLD HELD(5), .age_ns = KNOWN(40000000000)
 #define TWO_REQUESTS(...) .requests = (const struct request[]){ __VA_ARGS__ }, .request_num = 2
 
 #endif
