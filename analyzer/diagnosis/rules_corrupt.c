@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What cannot be, and rings that cannot be read. */
+/* Rings that cannot be read or are not mapped, and what cannot be. */
 #include <inttypes.h>
 
 #include "diagnosis/predicates.h"
@@ -49,6 +49,15 @@ static bool inuse_is_corrupt(const struct view *view)
 	if (queue->inuse.value > queue->vring_num.value)
 		return true;
 	return !has_feature(view, VIRTIO_F_IN_ORDER) && queue->inuse.value != expected_inuse(queue);
+}
+
+/**
+ * QEMU has no mapping of the ring, so that it reads and writes nothing. Both
+ * are set by the same call (virtio_queue_set_rings(), virtio_init_region_cache()).
+ */
+static bool ring_is_not_mapped(const struct view *view)
+{
+	return view->queue->set_up && !view->queue->caches_address;
 }
 
 /** What QEMU itself says of a ring that could not be read: the first place to look. */
@@ -132,6 +141,12 @@ static bool head_is_duplicate(const struct view *view)
 	const struct request *first;
 
 	return find_duplicate(view, &first) != NULL;
+}
+
+static void show_not_mapped(const struct subject *subject, struct evidence *evidence)
+{
+	(void)subject;
+	evidence_add(evidence, "vring.desc is set, and vring.caches is NULL: QEMU drops what it would write to the ring");
 }
 
 /** QEMU's own side, for a queue whose ring could not be read. */
@@ -232,6 +247,20 @@ static const struct rule rules[] = {
 		.evidence = show_host_side,
 		.next = "a core without guest RAM (dump-guest-core=off, libvirt's dumpCore='off') cannot say more; run virtq on the live process",
 		.last = true,
+	},
+	{
+		.verdict = "off/not-mapped",
+		.catalogue = "NI-CACHE",
+		.title = "QEMU has no mapping of the ring: nothing it does reaches the driver",
+		.severity = SEVERITY_OFF,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.holds = ring_is_not_mapped,
+		.one_sample = CONFIDENCE_MEDIUM,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_not_mapped,
+		.considered = CONSIDERED("transient", "torn-read", "driver-reset"),
+		.next = "the ring's addresses lie outside guest RAM, or an IOMMU does not map them: look for a message of virtio in QEMU's log and at the driver's set-up",
 	},
 	{
 		.verdict = "corrupt/used-idx",

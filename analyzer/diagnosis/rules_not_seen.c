@@ -98,15 +98,34 @@ static bool suppressor_sleeps(const struct subject *subject)
 }
 
 /**
- * No kick is on its way to QEMU: the eventfd is empty, or who reads it sleeps,
- * or kicks need no eventfd (ioeventfd=off).
+ * QEMU's big lock is to be had: the main loop does not wait for it, nor hold it
+ * while it waits for something else.
+ */
+static bool main_loop_is_free(const struct view *view)
+{
+	const struct sample *sample = view->sample;
+
+	for (size_t i = 0; i < sample->context_num; i++) {
+		const struct thread *thread = view_thread(view, sample->contexts[i].thread_id);
+
+		if (sample->contexts[i].main && thread)
+			return thread->activity == THREAD_POLLING ||
+			       thread->activity == THREAD_RUNNING;
+	}
+	return false;
+}
+
+/**
+ * No kick is on its way to QEMU: the eventfd is empty, or who reads it sleeps.
+ * Without ioeventfd the vCPU's thread would be the one to handle the kick, and
+ * need no more than the big lock.
  */
 static bool no_kick_waits(const struct view *view)
 {
 	const struct queue *queue = view->queue;
 
 	if (fact_is(queue->host_notifier_enabled, 0))
-		return true;
+		return main_loop_is_free(view);
 	if (!fact_true(queue->listeners))
 		return false;
 	return fact_known(queue->host_notifier_count) ? queue->host_notifier_count.value == 0 :

@@ -78,6 +78,7 @@ struct state {
 	enum thread_activity activity; /**< Of the loop's thread; THREAD_UNKNOWN: it polls if live. */
 	bool thread_unknown;	       /**< Nobody could look at the threads. */
 	char thread_state;
+	bool main_loop; /**< The event loop is the main loop. */
 	struct setting lock, lock_owner; /**< Healthy: there is none. */
 	struct thread other;		 /**< Another thread; tid 0: none. */
 	const struct backend *backends;
