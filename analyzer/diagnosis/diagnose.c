@@ -125,8 +125,7 @@ static bool has_progressed(const struct queue *before, const struct queue *now)
 	       !fact_same(before->last_avail_wrap_counter, now->last_avail_wrap_counter) ||
 	       !fact_same(before->used_idx, now->used_idx) ||
 	       !fact_same(before->used_wrap_counter, now->used_wrap_counter) ||
-	       !fact_same(before->used_ring_idx, now->used_ring_idx) ||
-	       requests_were_replaced(before, now);
+	       !fact_same(before->used_ring_idx, now->used_ring_idx);
 }
 
 static bool has_moved(const struct queue *before, const struct queue *now)
@@ -336,8 +335,9 @@ static void set_before(struct subject *subject, const struct sample *sample,
 		return;
 	subject->before = before;
 	subject->interval_ns = subject->now.sample->time_ns - sample->time_ns;
-	subject->progressed = has_progressed(queue, now);
-	subject->moved = has_moved(queue, now);
+	subject->replaced = requests_were_replaced(queue, now);
+	subject->progressed = subject->replaced || has_progressed(queue, now);
+	subject->moved = subject->replaced || has_moved(queue, now);
 }
 
 static struct virtq_error *diagnose_device(const struct sample *before, const struct sample *now,

@@ -28,6 +28,7 @@ struct subject {
 	uint64_t interval_ns; /**< Between the two samples. */
 	bool moved; /**< Some counter of the queue changed between the samples, or the reading is torn. */
 	bool progressed; /**< The device took or finished something between the samples. */
+	bool replaced; /**< It holds other requests than before, whatever the indices say. */
 };
 
 /** Lines of evidence of one finding. */

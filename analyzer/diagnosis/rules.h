@@ -5,8 +5,8 @@
 
 #include "diagnosis/rule.h"
 
-extern const struct rule_table service_rules; /* unknown/queue, unknown/device, off/, broken */
-extern const struct rule_table corrupt_rules; /* unknown/guest-ram, corrupt/ */
+extern const struct rule_table service_rules; /* unknown/queue, unknown/device, off/, broken, error-stop */
+extern const struct rule_table corrupt_rules; /* unknown/guest-ram, off/not-mapped, corrupt/ */
 extern const struct rule_table not_seen_rules;
 extern const struct rule_table taken_not_rules;
 extern const struct rule_table in_device_rules;

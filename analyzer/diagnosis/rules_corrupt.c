@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What cannot be, and rings that cannot be read. */
+/* Rings that cannot be read or are not mapped, and what cannot be. */
 #include <inttypes.h>
 
 #include "diagnosis/predicates.h"
@@ -51,6 +51,15 @@ static bool inuse_is_corrupt(const struct view *view)
 	return !has_feature(view, VIRTIO_F_IN_ORDER) && queue->inuse.value != expected_inuse(queue);
 }
 
+/**
+ * QEMU has no mapping of the ring, so that it reads and writes nothing. Both
+ * are set by the same call (virtio_queue_set_rings(), virtio_init_region_cache()).
+ */
+static bool ring_is_not_mapped(const struct view *view)
+{
+	return view->queue->set_up && !view->queue->caches_address;
+}
+
 /** What QEMU itself says of a ring that could not be read: the first place to look. */
 static bool unreadable_ring_is_in_use(const struct view *view)
 {
@@ -97,6 +106,17 @@ static bool descriptor_stays_corrupt(const struct subject *subject)
 	return before->fault == now->fault && fact_equal(before->head, now->head);
 }
 
+/** Memory that is not RAM can be legal to read and write: a device's, in the guest's address space. */
+static bool fault_is_in_the_chain(const struct view *view)
+{
+	return find_bad_request(view)->fault != CHAIN_ADDRESS;
+}
+
+static bool chain_itself_is_wrong(const struct subject *subject)
+{
+	return in_all(subject, fault_is_in_the_chain);
+}
+
 /** Two requests in flight that cannot both be: the same head, or one indirect table. */
 static const struct request *find_duplicate(const struct view *view, const struct request **first)
 {
@@ -121,6 +141,12 @@ static bool head_is_duplicate(const struct view *view)
 	const struct request *first;
 
 	return find_duplicate(view, &first) != NULL;
+}
+
+static void show_not_mapped(const struct subject *subject, struct evidence *evidence)
+{
+	(void)subject;
+	evidence_add(evidence, "vring.desc is set, and vring.caches is NULL: QEMU drops what it would write to the ring");
 }
 
 /** QEMU's own side, for a queue whose ring could not be read. */
@@ -223,6 +249,20 @@ static const struct rule rules[] = {
 		.last = true,
 	},
 	{
+		.verdict = "off/not-mapped",
+		.catalogue = "NI-CACHE",
+		.title = "QEMU has no mapping of the ring: nothing it does reaches the driver",
+		.severity = SEVERITY_OFF,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.holds = ring_is_not_mapped,
+		.one_sample = CONFIDENCE_MEDIUM,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_not_mapped,
+		.considered = CONSIDERED("transient", "torn-read", "driver-reset"),
+		.next = "the ring's addresses lie outside guest RAM, or an IOMMU does not map them: look for a message of virtio in QEMU's log and at the driver's set-up",
+	},
+	{
 		.verdict = "corrupt/used-idx",
 		.catalogue = "CR-USED",
 		.title = "the used index in guest memory is not the one QEMU wrote",
@@ -289,8 +329,9 @@ static const struct rule rules[] = {
 		.stalled = true,
 		.holds = descriptor_is_corrupt,
 		.holds_between = descriptor_stays_corrupt,
-		.one_sample = CONFIDENCE_MEDIUM,
-		.two_samples = CONFIDENCE_HIGH,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_MEDIUM,
+		.surer = chain_itself_is_wrong,
 		.evidence = show_bad_descriptor,
 		.considered = CONSIDERED("torn-read", "driver-reset", "confidential-guest", "byte-order", "head-reuse"),
 		.next = "the driver, or whatever wrote to its memory, is at fault: a device that reads the chain breaks, or never answers it",

@@ -181,6 +181,17 @@ static bool is_call_unread(const struct view *view)
 	       (driver_is_behind(view) || driver_wants_interrupts(view->queue));
 }
 
+/** It is not only behind: an interrupt waits behind the mask. */
+static bool is_masked_and_pending(const struct view *view)
+{
+	return driver_is_behind(view) && interrupt_is_pending(view);
+}
+
+static bool interrupt_waits_behind_mask(const struct subject *subject)
+{
+	return in_both(subject, is_masked_and_pending);
+}
+
 static bool driver_is_behind_twice(const struct subject *subject)
 {
 	return in_both(subject, driver_is_behind);
@@ -256,11 +267,8 @@ static void show_signal(const struct subject *subject, struct evidence *evidence
 		evidence_add(evidence, "MSI-X vector %s%s%s", number(queue->vector).text,
 			     vector_is_masked(view) ? ", masked by the guest" : "",
 			     fact_true(queue->vector_pending) ? ", pending" : "");
-	if (fact_known(call_count(queue)))
-		evidence_add(evidence, "the interrupt's eventfd (fd %s) holds %s event%s nobody has read",
-			     number(queue->vhost ? queue->vhost_call_fd : queue->guest_notifier_fd).text,
-			     call_count(queue).value ? number(call_count(queue)).text : "no",
-			     plural(call_count(queue).value));
+	show_eventfd("interrupt", queue->vhost ? queue->vhost_call_fd : queue->guest_notifier_fd,
+		     call_count(queue), "nobody has read", evidence);
 	if (fact_true(view->device->irqfds) && fact_known(queue->irqfd_users))
 		evidence_add(evidence, "KVM's irqfd of the vector has %s user%s",
 			     number(queue->irqfd_users).text, plural(queue->irqfd_users.value));
@@ -297,7 +305,8 @@ static const struct rule rules[] = {
 		.holds = is_masked,
 		.holds_between = used_event_stood_still,
 		.one_sample = CONFIDENCE_LOW,
-		.two_samples = CONFIDENCE_HIGH,
+		.two_samples = CONFIDENCE_MEDIUM,
+		.surer = interrupt_waits_behind_mask,
 		.evidence = show_signal,
 		.considered = CONSIDERED("brief-mask", "event-idx-only", "used-event-zero", "event-triggered", "callbacks-off", "delayed-callback", "kernel-differs", "polling-driver", "lazy-tx", "transient"),
 		.next = "the guest keeps the MSI-X vector masked: look at its interrupt set-up (/proc/interrupts, irqbalance, a driver that hangs in its handler)",

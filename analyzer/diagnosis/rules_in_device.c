@@ -175,7 +175,7 @@ static bool is_leaked(const struct view *view)
 	       lists_are_too_short(view->queue);
 }
 
-/* ---- Fallbacks --------------------------------------------------------------------------------- */
+/* ---- Age -------------------------------------------------------------------------------------- */
 
 /**
  * Linux aborts a SCSI command after 30 s, and Windows resets a disk after 60:
@@ -201,6 +201,11 @@ static bool is_old(const struct view *view)
 static bool request_is_old(const struct subject *subject)
 {
 	return in_all(subject, is_old);
+}
+
+static bool throttled_for_ever(const struct subject *subject)
+{
+	return nobody_wakes_the_throttled(subject) || request_is_old(subject);
 }
 
 /* ---- What they show ------------------------------------------------------------------------------ */
@@ -316,6 +321,7 @@ static const struct rule rules[] = {
 		.holds = waits_for_end_of_drain,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
+		.surer = request_is_old,
 		.evidence = show_drained,
 		.considered = CONSIDERED("drained-section", "pre-posted-role", "transient", "torn-read"),
 		.next = "find the job or command that drains the disk (QMP query-block-jobs, query-jobs, the last snapshot or backup command in the log); `thread apply all bt` in gdb shows a bdrv_drain that does not end",
@@ -331,7 +337,7 @@ static const struct rule rules[] = {
 		.holds = is_throttled,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
-		.surer = nobody_wakes_the_throttled,
+		.surer = throttled_for_ever,
 		.evidence = show_in_device,
 		.considered = CONSIDERED("throttling", "pre-posted-role", "transient", "torn-read"),
 		.next = "compare the disk's limits (QMP query-block, block_set_io_throttle) with what the guest asks of it; without an armed timer nobody will wake the request: report it to QEMU with its version",
@@ -346,6 +352,7 @@ static const struct rule rules[] = {
 		.holds = is_parked,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
+		.surer = request_is_old,
 		.evidence = show_in_device,
 		.considered = CONSIDERED("back-pressure", "pre-posted-role", "held-element", "transient", "torn-read"),
 		.next = "look at the other end: who reads the netdev's socket or tap, the serial port's chardev, the renderer; it does not drain",
@@ -362,6 +369,7 @@ static const struct rule rules[] = {
 		.holds_between = blocker_is_the_same,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
+		.surer = request_is_old,
 		.evidence = show_order,
 		.considered = CONSIDERED("in-order", "pre-posted-role", "transient", "torn-read"),
 		.next = "the request of that head is the stuck one: see what it is (`virtq show`) and what its backend waits for",
@@ -376,6 +384,7 @@ static const struct rule rules[] = {
 		.holds = is_leaked,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
+		.surer = request_is_old,
 		.evidence = show_leak,
 		.considered = CONSIDERED("unlisted-request", "in-order", "held-element", "pre-posted-role", "transient", "torn-read"),
 		.next = "the request was lost inside QEMU: report it to QEMU with its version and device type; a reset of the device frees the entry",
@@ -391,6 +400,7 @@ static const struct rule rules[] = {
 		.needs = NEEDS(BACKEND_FACT(in_flight)),
 		.holds = is_in_backend_io,
 		.two_samples = CONFIDENCE_MEDIUM,
+		.surer = request_is_old,
 		.evidence = show_backend_io,
 		.considered = CONSIDERED("long-request", "throttling", "drained-section", "pre-posted-role", "torn-read"),
 		.next = "look at the host's storage first (dmesg, iostat, the server of a network disk, threads in state D: ps -eLo pid,tid,stat,wchan,comm); if it is idle, the completion was lost: `thread apply all bt` in gdb, and report it to QEMU with its version and aio setting",

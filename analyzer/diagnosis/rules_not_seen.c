@@ -98,15 +98,34 @@ static bool suppressor_sleeps(const struct subject *subject)
 }
 
 /**
- * No kick is on its way to QEMU: the eventfd is empty, or who reads it sleeps,
- * or kicks need no eventfd (ioeventfd=off).
+ * QEMU's big lock is to be had: the main loop does not wait for it, nor hold it
+ * while it waits for something else.
+ */
+static bool main_loop_is_free(const struct view *view)
+{
+	const struct sample *sample = view->sample;
+
+	for (size_t i = 0; i < sample->context_num; i++) {
+		const struct thread *thread = view_thread(view, sample->contexts[i].thread_id);
+
+		if (sample->contexts[i].main && thread)
+			return thread->activity == THREAD_POLLING ||
+			       thread->activity == THREAD_RUNNING;
+	}
+	return false;
+}
+
+/**
+ * No kick is on its way to QEMU: the eventfd is empty, or who reads it sleeps.
+ * Without ioeventfd the vCPU's thread would be the one to handle the kick, and
+ * need no more than the big lock.
  */
 static bool no_kick_waits(const struct view *view)
 {
 	const struct queue *queue = view->queue;
 
 	if (fact_is(queue->host_notifier_enabled, 0))
-		return true;
+		return main_loop_is_free(view);
 	if (!fact_true(queue->listeners))
 		return false;
 	return fact_known(queue->host_notifier_count) ? queue->host_notifier_count.value == 0 :
@@ -153,9 +172,41 @@ static bool is_not_seen_in_drain(const struct view *view)
 	return is_not_seen(view) && is_drained(view);
 }
 
+/* The cause is shown first, then what waits for it. */
+
+static void show_not_seen(const struct subject *subject, struct evidence *evidence)
+{
+	show_waiting(subject, evidence);
+	show_notifier(subject, evidence);
+	show_loop(subject, evidence);
+	show_interval(subject, evidence);
+}
+
 static void show_drained(const struct subject *subject, struct evidence *evidence)
 {
 	show_drain(subject, evidence);
+	show_not_seen(subject, evidence);
+}
+
+static void show_held_thread(const struct subject *subject, struct evidence *evidence)
+{
+	show_loop(subject, evidence);
+	show_notifier(subject, evidence);
+	show_waiting(subject, evidence);
+	show_interval(subject, evidence);
+}
+
+static void show_unread(const struct subject *subject, struct evidence *evidence)
+{
+	show_notifier(subject, evidence);
+	show_loop(subject, evidence);
+	show_waiting(subject, evidence);
+	show_interval(subject, evidence);
+}
+
+static void show_no_handler(const struct subject *subject, struct evidence *evidence)
+{
+	evidence_add(evidence, "the queue has no handler (VirtQueue.handle_output is NULL)");
 	show_not_seen(subject, evidence);
 }
 
@@ -191,7 +242,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = kick_waits_for_the_thread,
-		.evidence = show_not_seen,
+		.evidence = show_held_thread,
 		.considered = CONSIDERED("busy-thread", "lock-contention", "stopped-world", "drained-section", "back-pressure", "transient"),
 		.next = "see where that thread waits (`thread apply all bt` in gdb) and, if it is a mutex, what its owner does",
 	},
@@ -207,7 +258,7 @@ static const struct rule rules[] = {
 		.holds = is_without_listener,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
-		.evidence = show_not_seen,
+		.evidence = show_unread,
 		.considered = CONSIDERED("drained-section", "no-eventfd", "shadow-lag", "pre-posted-role", "transient"),
 		.next = "QEMU took the handler away and did not put it back, as after a block job, a hot-plug or a migration: report it to QEMU with its version; `stop` and `cont` may revive the queue",
 	},
@@ -222,7 +273,7 @@ static const struct rule rules[] = {
 		.holds = is_without_handler,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
-		.evidence = show_not_seen,
+		.evidence = show_no_handler,
 		.considered = CONSIDERED("unused-queue", "shadow-lag", "pre-posted-role", "transient"),
 		.next = "the queue was set up by the driver (or by a migration) before the device model added it: report it to QEMU with its version and device type",
 	},
@@ -237,7 +288,7 @@ static const struct rule rules[] = {
 		.holds = is_not_read,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
-		.evidence = show_not_seen,
+		.evidence = show_unread,
 		.considered = CONSIDERED("transient", "stopped-world", "no-eventfd", "drained-section", "back-pressure", "shadow-lag"),
 		.next = "the event loop does not get to the queue's eventfd: see what its thread does (`thread apply all bt` in gdb); `stop` and `cont` makes QEMU look again",
 	},

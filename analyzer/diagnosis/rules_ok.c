@@ -38,7 +38,7 @@ static void show_moving(const struct subject *subject, struct evidence *evidence
 {
 	const struct queue *before = subject->before.queue, *now = subject->now.queue;
 
-	if (!before) {
+	if (!before || before->torn || now->torn) {
 		evidence_add(evidence, "the indices changed while they were read");
 		return;
 	}
@@ -51,6 +51,8 @@ static void show_moving(const struct subject *subject, struct evidence *evidence
 	else
 		evidence_add(evidence, "the indices moved in %.1f s",
 			     (double)subject->interval_ns / 1e9);
+	if (subject->replaced)
+		evidence_add(evidence, "none of the requests in flight before is in flight now");
 }
 
 static void show_outstanding(const struct subject *subject, struct evidence *evidence)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Is the queue in use at all: unreadable, disabled, not set up, broken, paused, not mapped. */
+/* Is the queue in use at all: unreadable, disabled, not set up, broken, paused. */
 #include "diagnosis/predicates.h"
 #include "diagnosis/rules.h"
 #include "diagnosis/show.h"
@@ -58,15 +58,6 @@ bool view_is_in_service(const struct view *view)
 	       !device_is_disabled(view) && !device_is_unreadable(view) && !vm_is_paused(view);
 }
 
-/**
- * QEMU has no mapping of the ring, so that it reads and writes nothing. Both
- * are set by the same call (virtio_queue_set_rings(), virtio_init_region_cache()).
- */
-static bool ring_is_not_mapped(const struct view *view)
-{
-	return view->queue->set_up && !view->queue->caches_address;
-}
-
 /** An error action of "stop" left the request behind: it is restarted by `cont`. */
 static bool disk_has_error(const struct backend *backend)
 {
@@ -105,12 +96,6 @@ static void show_device_state(const struct subject *subject, struct evidence *ev
 			     (unsigned long long)device->status.value,
 			     device->status.value & STATUS_NEEDS_RESET ? ", DEVICE_NEEDS_RESET" : "",
 			     device->status.value & STATUS_FAILED ? ", FAILED" : "");
-}
-
-static void show_not_mapped(const struct subject *subject, struct evidence *evidence)
-{
-	(void)subject;
-	evidence_add(evidence, "vring.desc is set, and vring.caches is NULL: QEMU drops what it would write to the ring");
 }
 
 static void show_error_stop(const struct subject *subject, struct evidence *evidence)
@@ -207,21 +192,6 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_PROVED,
 		.considered = CONSIDERED("not-started"),
 		.next = "see why it is paused (QMP query-status; io-error: QMP query-block), then `cont`",
-		.last = true,
-	},
-	{
-		.verdict = "off/not-mapped",
-		.catalogue = "NI-CACHE",
-		.title = "QEMU has no mapping of the ring: nothing it does reaches the driver",
-		.severity = SEVERITY_OFF,
-		.owner = OWNER_QEMU,
-		.stalled = true,
-		.holds = ring_is_not_mapped,
-		.one_sample = CONFIDENCE_MEDIUM,
-		.two_samples = CONFIDENCE_HIGH,
-		.evidence = show_not_mapped,
-		.considered = CONSIDERED("transient", "torn-read", "driver-reset"),
-		.next = "the ring's addresses lie outside guest RAM, or an IOMMU does not map them: look for a message of virtio in QEMU's log and at the driver's set-up",
 		.last = true,
 	},
 };

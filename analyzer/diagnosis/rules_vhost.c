@@ -82,6 +82,17 @@ static bool is_kick_unread_by_backend(const struct view *view)
 	       fact_true(view->queue->vhost_kick_count) && !wants_no_kick(view->queue);
 }
 
+/** Said plainly, not by an avail_event that a backend that polls may have left behind. */
+static bool wants_kicks(const struct view *view)
+{
+	return !view->queue->event_idx && fact_is(view->queue->used_flags, 0);
+}
+
+static bool wants_kicks_twice(const struct subject *subject)
+{
+	return in_both(subject, wants_kicks);
+}
+
 /**
  * The driver owed a kick by what the backend asked for, and the backend has
  * none to read. Without EVENT_IDX a backend that took the request and works on
@@ -154,21 +165,18 @@ static void show_in_vhost(const struct subject *subject, struct evidence *eviden
 	evidence_add(evidence, "the driver made requests up to avail-idx %s available; %s finished them up to used-idx %s: %u in between",
 		     number(queue->avail_idx).text, backend, number(queue->used_ring_idx).text,
 		     fact_distance(queue->avail_idx, queue->used_ring_idx));
-	if (fact_known(queue->vhost_kick_count))
-		evidence_add(evidence, "the kick eventfd (fd %s) holds %s kick%s%s",
-			     number(queue->vhost_kick_fd).text,
-			     queue->vhost_kick_count.value ? number(queue->vhost_kick_count).text : "no",
-			     plural(queue->vhost_kick_count.value),
-			     fact_is(kind, VHOST_KERNEL) ? ": all that were ever sent, since the kernel does not reset it" :
-							   " the backend has not read");
+	/* the kernel is woken by its eventfd and never resets it */
+	show_eventfd("kick", queue->vhost_kick_fd, queue->vhost_kick_count,
+		     fact_is(kind, VHOST_USER) ? "the backend has not read" : "since it was set up",
+		     evidence);
 	if (queue->event_idx && fact_known(queue->avail_event))
 		evidence_add(evidence, "avail-event is %s: by it the driver %s to kick the backend",
 			     number(queue->avail_event).text,
-			     kick_is_due(queue, queue->used_ring_idx) ? "had" : "had not");
+			     kick_is_due(queue, queue->used_ring_idx) ? "had" : "did not have");
 	else if (!queue->event_idx && fact_known(queue->used_flags))
 		evidence_add(evidence, "used-flags is %s: by it the driver %s to kick the backend",
 			     number(queue->used_flags).text,
-			     queue->used_flags.value & RING_F_SUPPRESS ? "had not" : "had");
+			     queue->used_flags.value & RING_F_SUPPRESS ? "did not have" : "had");
 	if (queue->vhost)
 		evidence_add(evidence, "QEMU's own indices are stale while vhost runs and were not used");
 	show_requests(subject, evidence);
@@ -187,8 +195,8 @@ static void show_used(const struct subject *subject, struct evidence *evidence)
 
 	evidence_add(evidence, "the guest's used-idx is %s, and the driver asked to be interrupted after used-event %s",
 		     number(queue->used_ring_idx).text, number(queue->used_event).text);
-	evidence_add(evidence, "the interrupt's eventfd (fd %s) holds no event: the backend wrote none, or KVM took it",
-		     number(queue->vhost_call_fd).text);
+	show_eventfd("call", queue->vhost_call_fd, queue->vhost_call_count,
+		     "nobody has read: the backend wrote none, or KVM took it", evidence);
 	show_interval(subject, evidence);
 }
 
@@ -237,7 +245,8 @@ static const struct rule rules[] = {
 		.needs = NEEDS(QUEUE_FACT(vhost_kick_count)),
 		.holds = is_kick_unread_by_backend,
 		.one_sample = CONFIDENCE_LOW,
-		.two_samples = CONFIDENCE_HIGH,
+		.two_samples = CONFIDENCE_MEDIUM,
+		.surer = wants_kicks_twice,
 		.evidence = show_in_vhost,
 		.considered = CONSIDERED("vhost-kernel-counter", "host-notifier-mmio", "stale-vhost-fields", "pre-posted-role",
 					 "transient", "torn-read"),

@@ -57,29 +57,37 @@ static void show_kick(const struct queue *queue, struct evidence *evidence)
 	else if (queue->event_idx && fact_known(queue->avail_event))
 		evidence_add(evidence, "avail-event is %s: by it the driver %s to notify QEMU",
 			     number(queue->avail_event).text,
-			     kick_is_due(queue, queue->last_avail_idx) ? "had" : "had not");
+			     kick_is_due(queue, queue->last_avail_idx) ? "had" : "did not have");
 	else if (fact_known(queue->used_flags))
 		evidence_add(evidence, "used-flags is %s: by it the driver %s to notify QEMU",
 			     number(queue->used_flags).text,
-			     queue->used_flags.value & RING_F_SUPPRESS ? "had not" : "had");
+			     queue->used_flags.value & RING_F_SUPPRESS ? "did not have" : "had");
+}
+
+void show_eventfd(const char *what, struct fact fd, struct fact count, const char *whose,
+		  struct evidence *evidence)
+{
+	if (!fact_known(count))
+		return;
+	evidence_add(evidence, "the %s eventfd%s%s%s holds %s %s%s %s", what,
+		     fact_known(fd) ? " (fd " : "", fact_known(fd) ? number(fd).text : "",
+		     fact_known(fd) ? ")" : "", count.value ? number(count).text : "no", what,
+		     plural(count.value), whose);
 }
 
 void show_notifier(const struct subject *subject, struct evidence *evidence)
 {
 	const struct queue *queue = subject->now.queue;
 
-	if (fact_known(queue->host_notifier_count))
-		evidence_add(evidence, "the kick eventfd (fd %s) holds %s kick%s nobody has read",
-			     number(queue->host_notifier_fd).text,
-			     queue->host_notifier_count.value ? number(queue->host_notifier_count).text : "no",
-			     plural(queue->host_notifier_count.value));
+	show_eventfd("kick", queue->host_notifier_fd, queue->host_notifier_count, "nobody has read",
+		     evidence);
 	if (fact_is(queue->listeners, 0))
 		evidence_add(evidence, "no event loop of QEMU listens to it");
 	else if (fact_known(queue->listeners) && queue->listeners.value > 1)
 		evidence_add(evidence, "%s event loops listen to it", number(queue->listeners).text);
 }
 
-void show_not_seen(const struct subject *subject, struct evidence *evidence)
+void show_waiting(const struct subject *subject, struct evidence *evidence)
 {
 	const struct queue *queue = subject->now.queue;
 
@@ -92,9 +100,6 @@ void show_not_seen(const struct subject *subject, struct evidence *evidence)
 			     number(queue->last_avail_idx).text,
 			     fact_distance(queue->avail_idx, queue->shadow_avail_idx));
 	show_kick(queue, evidence);
-	show_notifier(subject, evidence);
-	show_loop(subject, evidence);
-	show_interval(subject, evidence);
 }
 
 /* ---- Threads ------------------------------------------------------------------------------ */
@@ -204,10 +209,8 @@ static void show_request(const struct request *request, struct evidence *evidenc
 		if (length < sizeof(text))                                                      \
 			length += (size_t)snprintf(text + length, sizeof(text) - length, __VA_ARGS__); \
 	} while (0)
-	ADD("%s%s", request->stage == REQUEST_AVAILABLE ? "waiting" : "held",
-	    request->source == REQUEST_ESTIMATED ? " (estimated)" : "");
-	if (fact_known(request->head))
-		ADD(": head %" PRIu64, request->head.value);
+	ADD("taken and not finished%s: head %s",
+	    request->source == REQUEST_ESTIMATED ? " (estimated)" : "", number(request->head).text);
 	for (size_t i = 0; i < request->field_num && i < REQUEST_FIELDS_MAX; i++) {
 		const struct request_field *field = &request->fields[i];
 
@@ -270,11 +273,15 @@ static void show_backend(const struct backend *backend, struct evidence *evidenc
 	const char *name = full.text;
 
 	if (fact_true(backend->throttled_reads) || fact_true(backend->throttled_writes))
-		evidence_add(evidence, "%s: %s reads and %s writes wait in the throttle group, of which %s timer%s armed",
-			     name, number(backend->throttled_reads).text,
+		evidence_add(evidence, "%s: %s read%s and %s write%s wait in the throttle group%s", name,
+			     number(backend->throttled_reads).text,
+			     fact_is(backend->throttled_reads, 1) ? "" : "s",
 			     number(backend->throttled_writes).text,
-			     fact_is(backend->throttle_timers, 0) ? "no" : number(backend->throttle_timers).text,
-			     fact_is(backend->throttle_timers, 1) ? " is" : "s are");
+			     fact_is(backend->throttled_writes, 1) ? "" : "s",
+			     fact_is(backend->throttle_timers, 0) ?
+				     ", and no timer is armed to wake them" :
+			     fact_true(backend->throttle_timers) ? "; a timer will wake them" :
+								   "");
 	if (fact_true(backend->queued_requests))
 		evidence_add(evidence, "%s: %s request%s wait for the end of a drain", name,
 			     number(backend->queued_requests).text,

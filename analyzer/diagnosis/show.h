@@ -17,8 +17,12 @@ const char *plural(uint64_t count);
 void show_interval(const struct subject *subject, struct evidence *evidence);
 void show_indices(const struct subject *subject, struct evidence *evidence);
 
-/** What the driver made available and nobody looked at. */
-void show_not_seen(const struct subject *subject, struct evidence *evidence);
+/** What the driver made available and nobody looked at, and whether it owed a kick. */
+void show_waiting(const struct subject *subject, struct evidence *evidence);
+
+/** "the kick eventfd (fd 23) holds 3 kicks nobody has read"; nothing if @count is not known. */
+void show_eventfd(const char *what, struct fact fd, struct fact count, const char *whose,
+		  struct evidence *evidence);
 
 /** Where kicks go, and whether one waits there. */
 void show_notifier(const struct subject *subject, struct evidence *evidence);

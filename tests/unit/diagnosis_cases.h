@@ -78,6 +78,7 @@ struct state {
 	enum thread_activity activity; /**< Of the loop's thread; THREAD_UNKNOWN: it polls if live. */
 	bool thread_unknown;	       /**< Nobody could look at the threads. */
 	char thread_state;
+	bool main_loop; /**< The event loop is the main loop. */
 	struct setting lock, lock_owner; /**< Healthy: there is none. */
 	struct thread other;		 /**< Another thread; tid 0: none. */
 	const struct backend *backends;
@@ -174,6 +175,7 @@ extern const struct case_table service_cases, corrupt_cases, vhost_cases, not_se
 #define ONE_REQUEST(...) .requests = (const struct request[]){ { __VA_ARGS__ } }, .request_num = 1
 #define AVAILABLE(index) .head = KNOWN(index), .stage = REQUEST_AVAILABLE
 #define HELD(index) .head = KNOWN(index), .stage = REQUEST_IN_DEVICE
+#define OLD HELD(5), .age_ns = KNOWN(40000000000)
 #define TWO_REQUESTS(...) .requests = (const struct request[]){ __VA_ARGS__ }, .request_num = 2
 
 #endif

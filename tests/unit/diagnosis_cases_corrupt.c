@@ -111,7 +111,7 @@ static const struct diagnosis_case cases[] = {
 	  TWO("not-seen/waiting", HIGH), .spares = "corrupt/descriptor" },
 	{ "an address outside guest RAM", QUEUE_REQUEST,
 	  { POSTED, ONE_REQUEST(AVAILABLE(5), .fault = CHAIN_ADDRESS) },
-	  TWO("corrupt/descriptor", HIGH) },
+	  ONE("corrupt/descriptor", LOW), TWO("corrupt/descriptor", MEDIUM) },
 	{ "an address behind an IOMMU", QUEUE_REQUEST,
 	  { POSTED, .features = VIRTIO_F_ACCESS_PLATFORM,
 	    ONE_REQUEST(AVAILABLE(5), .fault = CHAIN_ADDRESS) },

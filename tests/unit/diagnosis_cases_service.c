@@ -90,7 +90,10 @@ static const struct diagnosis_case cases[] = {
 
 	/* ---- not mapped ---- */
 	{ "the ring is not mapped, and a request waits", QUEUE_REQUEST, { POSTED, .unmapped = true },
-	  ONE("off/not-mapped", MEDIUM), TWO("off/not-mapped", HIGH), .spares = "not-seen/waiting" },
+	  ONE("off/not-mapped", MEDIUM), TWO("off/not-mapped", HIGH), .spares = "ok/idle" },
+	{ "the ring is not mapped, and cannot be read either", QUEUE_REQUEST,
+	  { .avail_idx = UNREADABLE, .unmapped = true }, BOTH("unknown/guest-ram", PROVED),
+	  .spares = "off/not-mapped" },
 	{ "the ring is not mapped, and moves all the same", QUEUE_REQUEST,
 	  { .base = 9, .unmapped = true }, BEFORE(.base = 8, .unmapped = true),
 	  TWO("ok/moving", PROVED), .spares = "off/not-mapped" },

@@ -29,7 +29,10 @@ static const struct diagnosis_case cases[] = {
 	/* ---- what the backend shares ---- */
 	{ "a stopped vhost-user backend: the kick is not read", QUEUE_REQUEST,
 	  { .live = true, STALE, POSTED, .vhost_kick_count = IS(1) },
-	  ONE("vhost/kick-unread", LOW), TWO("vhost/kick-unread", HIGH), .spares = "vhost/waiting" },
+	  ONE("vhost/kick-unread", LOW), TWO("vhost/kick-unread", MEDIUM), .spares = "vhost/waiting" },
+	{ "the same without EVENT_IDX, and the backend wants kicks", QUEUE_REQUEST,
+	  { .live = true, STALE, POSTED, .no_event_idx = true, .vhost_kick_count = IS(1) },
+	  TWO("vhost/kick-unread", HIGH) },
 	{ "the kick was read", QUEUE_REQUEST, { .live = true, STALE, POSTED, .avail_event = IS(8) },
 	  TWO("vhost/waiting", MEDIUM), .spares = "vhost/kick-unread" },
 	{ "the kernel's vhost never reads its eventfd", QUEUE_REQUEST,

@@ -165,7 +165,8 @@ static void loop_from_state(const struct state *state, struct instant *instant)
 {
 	instant->loop = (struct context){
 		.address = LOOP_ADDRESS,
-		.name = (char *)"iothread0",
+		.name = (char *)(state->main_loop ? "main loop" : "iothread0"),
+		.main = state->main_loop,
 		.thread_id = fact_of(LOOP_THREAD),
 		.poll_started = live_fact(state, state->poll_started, 0),
 		.external_disable_cnt = live_fact(state, state->external_disable_cnt, 0),

@@ -355,6 +355,115 @@ static void test_false_positives_are_named(void **state)
 	}
 }
 
+/* ---- Evidence ---------------------------------------------------------------------------- */
+
+#define TYPE_IN                                                                                    \
+	.fields = { { .name = "type", .text = "in" },                                              \
+		    { .name = "sector", .value = 80 },                                             \
+		    { .name = "length", .value = 4096 } },                                         \
+	.field_num = 3
+
+/** What a finding says of the facts it is made of. */
+static const struct {
+	const char *verdict;
+	enum queue_kind kind;
+	struct state state;
+	const char *line;
+} evidences[] = {
+	{ "not-seen/kick-unread",
+	  QUEUE_REQUEST,
+	  { .live = true, POSTED, .host_notifier_count = IS(3) },
+	  "the kick eventfd holds 3 kicks nobody has read" },
+	{ "not-seen/kick-lost",
+	  QUEUE_REQUEST,
+	  { .live = true, POSTED },
+	  "the kick eventfd holds no kicks nobody has read" },
+	{ "not-seen/kick-lost",
+	  QUEUE_REQUEST,
+	  { .live = true, POSTED },
+	  "avail-event is 7: by it the driver had to notify QEMU" },
+	{ "not-seen/kick-lost",
+	  QUEUE_REQUEST,
+	  { .live = true, POSTED },
+	  "IOThread iothread0 (thread 4711) sleeps until events come (in its poll call)" },
+	{ "not-seen/no-handler",
+	  QUEUE_REQUEST,
+	  { .live = true, POSTED, .listeners = IS(0) },
+	  "no event loop of QEMU listens to it" },
+	{ "not-seen/thread-busy",
+	  QUEUE_REQUEST,
+	  { .live = true,
+	    POSTED,
+	    .activity = THREAD_LOCKING,
+	    .lock_owner = IS(MAIN_THREAD),
+	    .other = { .tid = MAIN_THREAD,
+		       .name = "qemu",
+		       .activity = THREAD_BLOCKED,
+		       .syscall = "read" } },
+	  "thread 4700 qemu waits in read" },
+	{ "in-device/lock",
+	  QUEUE_REQUEST,
+	  { .live = true, TAKEN, .activity = THREAD_LOCKING, .lock_owner = IS(LOOP_THREAD) },
+	  "IOThread iothread0 (thread 4711) waits for a mutex that it holds itself" },
+	{ "in-device/throttled",
+	  QUEUE_REQUEST,
+	  { TAKEN,
+	    BACKEND(.name = (char *)"disk0", .throttled_reads = KNOWN(1), .throttled_writes = KNOWN(0),
+		    .throttle_timers = KNOWN(0)) },
+	  "disk disk0: 1 read and 0 writes wait in the throttle group, and no timer is armed to wake them" },
+	{ "in-device/throttled",
+	  QUEUE_REQUEST,
+	  { TAKEN,
+	    ONE_REQUEST(HELD(5), .found_in = "throttled requests", TYPE_IN,
+			.age_ns = KNOWN(2500000000)),
+	    BACKEND(.throttled_reads = KNOWN(1), .throttled_writes = KNOWN(0)) },
+	  "taken and not finished: head 5, type in, sector 80, length 4096, taken 2.5 s ago (throttled requests)" },
+	{ "in-device/drained",
+	  QUEUE_REQUEST,
+	  { TAKEN,
+	    BACKEND(.name = (char *)"disk0", .node = (char *)"node0", .queued_requests = KNOWN(1),
+		    .quiesce_counter = KNOWN(1), .node_quiesce_counter = KNOWN(2)) },
+	  "disk disk0 (node node0) is drained: quiesce-counter 1, of its node 2" },
+	{ "in-device/in-order",
+	  QUEUE_REQUEST,
+	  { TAKEN, .features = IN_ORDER, .in_order_blocker = IS(5) },
+	  "IN_ORDER: requests that are finished wait for head 5, which is not" },
+	{ "taken-not/peer-not-reading",
+	  QUEUE_PREPOSTED,
+	  { .avail_idx = IS(200),
+	    BACKEND(.kind = BACKEND_NET, .name = (char *)"net0", .read_poll = KNOWN(0),
+		    .incoming_packets = KNOWN(3), .link_down = KNOWN(0)) },
+	  "netdev net0: 3 packets wait for the NIC; the tap is not read" },
+	{ "done-not-noticed/masked",
+	  QUEUE_REQUEST,
+	  { .live = true, .used_event = IS(6), .vector_masked = IS(1) },
+	  "MSI-X vector 1, masked by the guest" },
+	{ "vhost/kick-unread",
+	  QUEUE_REQUEST,
+	  { .live = true, STALE, POSTED, .vhost_kick_count = IS(1) },
+	  "the kick eventfd holds 1 kick the backend has not read" },
+};
+
+static void test_evidence(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(evidences); i++) {
+		struct instant instant;
+		struct diagnosis diagnosis;
+		bool found = false;
+
+		instant_init(&instant, &evidences[i].state, evidences[i].kind, 0);
+		assert_null(diagnose(&instant.sample, &instant.sample, &diagnosis));
+		const struct finding *primary = &only_queue(&diagnosis)->findings[0];
+		assert_string_equal(primary->verdict, evidences[i].verdict);
+		for (size_t j = 0; j < primary->evidence_num; j++)
+			found |= strcmp(primary->evidence[j], evidences[i].line) == 0;
+		if (!found)
+			fail_msg("%s does not say \"%s\"", primary->verdict, evidences[i].line);
+		diagnosis_deinit(&diagnosis);
+	}
+}
+
 /* ---- Two samples of more than one device ----------------------------------------------- */
 
 static const struct state stuck_state = { .avail_idx = IS(8),
@@ -585,6 +694,7 @@ int main(void)
 		cmocka_unit_test(test_rules_need_their_facts),
 		cmocka_unit_test(test_cases_name_rules),
 		cmocka_unit_test(test_false_positives_are_named),
+		cmocka_unit_test(test_evidence),
 		cmocka_unit_test(test_devices_are_paired),
 		cmocka_unit_test(test_suspicious),
 		cmocka_unit_test(test_more_than_one_finding),
