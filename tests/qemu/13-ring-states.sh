@@ -14,8 +14,8 @@ shopt -s extglob
 STRICT=${STRICT:-0}
 SERIES=${SERIES:-7.2 10}
 
-# What is expected: the state, the verdict live, the verdict from its core (- when no core can be made), and, for STRICT=0,
-# another verdict that will do. They are patterns, and "|" is an or.
+# What is expected: the state, the verdict live, the verdict from its core (- when no core can be made), and, for
+# STRICT=0, another verdict that will do. They are patterns, and "|" is an or.
 expected='
 no-kick-split           not-seen/kick-lost                  not-seen/kick-lost                  -
 no-kick-packed          not-seen/kick-lost                  not-seen/kick-lost                  -
@@ -133,13 +133,16 @@ define handlers
 end
 GDB
     look=("source $tap_dir/handlers.gdb"
-        'printf "TRUTH last %d shadow %d used %d inuse %d notification %d signalled %d valid %d vector 0x%x isr %d broken %d\n", $vq->last_avail_idx, $vq->shadow_avail_idx, $vq->used_idx, $vq->inuse, $vq->notification, $vq->signalled_used, $vq->signalled_used_valid, $vq->vector, $vq->vdev->isr, $vq->vdev->broken'
+        'printf "TRUTH last %d shadow %d used %d ", $vq->last_avail_idx, $vq->shadow_avail_idx, $vq->used_idx'
+        'printf "inuse %d notification %d ", $vq->inuse, $vq->notification'
+        'printf "signalled %d valid %d ", $vq->signalled_used, $vq->signalled_used_valid'
+        'printf "vector 0x%x isr %d broken %d\n", $vq->vector, $vq->vdev->isr, $vq->vdev->broken'
         'set $blk = (VirtIOBlock *)$vq->vdev'
         'handlers "qemu_aio_context" qemu_aio_context'
         'handlers "iohandler_ctx" iohandler_ctx'
         'handlers "dataplane->ctx" $blk->dataplane->ctx'
         'handlers "vq_aio_context[0]" $blk->vq_aio_context[0]'
-        'printf "TRUTH main external_disable_cnt %d, dataplane %d\n", qemu_aio_context->external_disable_cnt, $blk->dataplane->ctx->external_disable_cnt'
+        'printf "TRUTH external_disable_cnt %d\n", $blk->dataplane->ctx->external_disable_cnt'
         'printf "TRUTH blk quiesce_counter %d in_flight %d\n", $blk->blk->quiesce_counter, $blk->blk->in_flight'
         'printf "TRUTH host_notifier.rfd %d guest_notifier.rfd %d\n", $vq->host_notifier.rfd, $vq->guest_notifier.rfd')
 fi
@@ -401,7 +404,7 @@ hang_main_loop() {
     log_fills monitor_qmp_cmd_in_band
     machine_qmp query-status >/dev/null 2>&1 &
     hanging=$!
-    wait_until 10 sits_in $write_call "$machine_pid"
+    wait_until 10 sits_in "$write_call" "$machine_pid"
 }
 
 # kick_eventfd: as KVM does, for QEMU's main loop does not answer.
@@ -439,7 +442,8 @@ threads() {
         blk event_idx "" iothread=iothread0 "${iothread[@]}" -D "$log_file"
         log_fills virtio_queue_notify
         ring "read 0 16 4096" "notify 0" >/dev/null
-        check "QEMU $qemu_series: $state_name: the IOThread waits in write()" wait_until 10 sits_in $write_call "$(iothread_tid)"
+        check "QEMU $qemu_series: $state_name: the IOThread waits in write()" \
+            wait_until 10 sits_in "$write_call" "$(iothread_tid)"
         ring "read 0 24 4096" "kick 0"
         state
         log_empties
@@ -469,7 +473,7 @@ threads() {
         trace_on virtio_blk_handle_read
         check "QEMU $qemu_series: $state_name: the main loop waits in write()" hang_main_loop
         kick_eventfd "read 0 16 4096"
-        check "QEMU $qemu_series: $state_name: the IOThread waits for it" wait_until 10 sits_in $futex_call "$tid"
+        check "QEMU $qemu_series: $state_name: the IOThread waits for it" wait_until 10 sits_in "$futex_call" "$tid"
         state
         log_empties
         wait "$hanging"
@@ -549,7 +553,8 @@ in_device() {
         wanted slow$form || continue
         blk "event_idx ${form#-}" "$slow"
         ring "read 0 16 4096" "notify 0" >/dev/null
-        check "QEMU $qemu_series: $state_name: QEMU has taken it" wait_until 10 in_flight "$([[ $form ]] && echo 3 || echo 1)"
+        check "QEMU $qemu_series: $state_name: QEMU has taken it" \
+            wait_until 10 in_flight "$([[ $form ]] && echo 3 || echo 1)"
         state
         machine_stop
         blk "event_idx ${form#-}"
