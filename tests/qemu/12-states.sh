@@ -194,10 +194,13 @@ drained() {
         check "QEMU $qemu_series, drained: other disks work" wait_until 30 ended drained-beside
         state drained drained0 0
     fi
-    # The monitor of vm_hmp is busy with the resize.
-    perl -MIO::Socket::UNIX -e 'my $monitor = IO::Socket::UNIX->new(Peer => shift) or die;
-        print $monitor "qemu-io drained0-node \"resume here\"\n"; sleep 1' "$vm_dir/hmp"
-    wait "$resize"
+    # The monitor of vm_hmp is busy with the resize. By the node's name instead of the device's, qemu-io of QEMU 10 would
+    # change the block graph, and wait for the resize as well.
+    perl -MIO::Socket::UNIX -e '
+        $monitor = IO::Socket::UNIX->new(Peer => shift) or die;
+        sub prompt { $text = ""; 1 while $text !~ /\(qemu\) $/ && sysread $monitor, $text, 4096, length $text }
+        prompt; syswrite $monitor, "qemu-io -d /machine/peripheral/drained0/virtio-backend \"resume here\"\n"; prompt' "$vm_dir/hmp"
+    check "QEMU $qemu_series, drained: the resize ends" wait_until 30 eval '! kill -0 "$resize" 2>/dev/null'
     healthy "no longer drained"
     check "QEMU $qemu_series, drained: the guest has gone on after it" \
         wait_until 10 eval 'ended drained && ended drained-beside'
