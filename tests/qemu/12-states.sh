@@ -194,10 +194,13 @@ drained() {
         check "QEMU $qemu_series, drained: other disks work" wait_until 30 ended drained-beside
         state drained drained0 0
     fi
-    # The monitor of vm_hmp is busy with the resize.
-    perl -MIO::Socket::UNIX -e 'my $monitor = IO::Socket::UNIX->new(Peer => shift) or die;
-        print $monitor "qemu-io drained0-node \"resume here\"\n"; sleep 1' "$vm_dir/hmp"
-    wait "$resize"
+    # The monitor of vm_hmp is busy with the resize. By the node's name instead of the device's, qemu-io of QEMU 10 would
+    # change the block graph, and wait for the resize as well.
+    perl -MIO::Socket::UNIX -e '
+        $monitor = IO::Socket::UNIX->new(Peer => shift) or die;
+        sub prompt { $text = ""; 1 while $text !~ /\(qemu\) $/ && sysread $monitor, $text, 4096, length $text }
+        prompt; syswrite $monitor, "qemu-io -d /machine/peripheral/drained0/virtio-backend \"resume here\"\n"; prompt' "$vm_dir/hmp"
+    check "QEMU $qemu_series, drained: the resize ends" wait_until 30 eval '! kill -0 "$resize" 2>/dev/null'
     healthy "no longer drained"
     check "QEMU $qemu_series, drained: the guest has gone on after it" \
         wait_until 10 eval 'ended drained && ended drained-beside'
@@ -296,12 +299,13 @@ backends() {
     healthy "a peer that reads again"
 
     kill -STOP "$port_reader"
-    begin port-not-read 'dd if=/dev/zero of=$(echo /dev/vport*p1) bs=4k count=300'
+    # More than fits into the ring, which has 1024 entries in QEMU 10.0.
+    begin port-not-read 'dd if=/dev/zero of=$(echo /dev/vport*p1) bs=4k count=1200'
     sleep 2
     check "QEMU $qemu_series, port-not-read: the guest waits" not_ended port-not-read
     state port-not-read serial0 5
     kill -CONT "$port_reader"
-    check "QEMU $qemu_series, port-not-read: the guest goes on" wait_until 10 ended port-not-read
+    check "QEMU $qemu_series, port-not-read: the guest goes on" wait_until 60 ended port-not-read
     # What the device has finished since the guest's last write stays in the ring until the next: the driver looks at no
     # other time, and misses nothing.
     lazy=(serial0:5)
