@@ -63,6 +63,7 @@ check-qemu-run: all $(BUILD)/tests/qmp $(BUILD)/tests/qtest-ring
 	@fixtures/real-qemu/build-qemu.sh 7.2 >/dev/null
 	@fixtures/real-qemu/build-qemu.sh 10 >/dev/null
 	@fixtures/real-qemu/build-guest.sh >/dev/null
+	@fixtures/real-qemu/build-guest.sh amd64 >/dev/null
 	@BUILD=$(BUILD) VIRTQ=$(BUILD)/virtq VIRTQ_QMP=$(BUILD)/tests/qmp \
 		VIRTQ_QTEST_RING=$(abspath $(BUILD))/tests/qtest-ring TEST_TIMEOUT=2400 \
 		tests/run.sh check-qemu $(sort $(wildcard tests/qemu/*.sh tests/gdb/qemu-*.sh))

@@ -5,18 +5,8 @@
 # makes progress; stuck when the disk does not answer; and when QEMU was told to pause, that.
 . "${BASH_SOURCE[0]%/*}/lib/common.bash"
 
-# A boot sector that reads sector 1 for ever, by INT 13h with the packet at 0x100, and counts at 0x7df0.
-#   cli; xor ax,ax; mov ds,ax; mov es,ax; mov ss,ax; mov sp,0x7c00; sti
-#   again: mov si,0x7d00; mov ah,0x42; mov dl,0x80; int 0x13; inc dword [0x7df0]; jmp again
 boot=$tap_dir/boot.img
-truncate -s 504K "$boot"
-write_at() {
-    printf '%b' "$2" | dd of="$boot" bs=1 seek="$1" conv=notrunc status=none
-}
-write_at 0 '\xfa\x31\xc0\x8e\xd8\x8e\xc0\x8e\xd0\xbc\x00\x7c\xfb'
-write_at 13 '\xbe\x00\x7d\xb4\x42\xb2\x80\xcd\x13\x66\xff\x06\xf0\x7d\xeb\xf0'
-write_at 256 '\x10\x00\x01\x00\x00\x80\x00\x00\x01\x00'
-write_at 510 '\x55\xaa'
+polling_boot_sector "$boot"
 
 # started: the queue is set up and has seen requests.
 started() {

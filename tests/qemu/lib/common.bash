@@ -121,6 +121,21 @@ machine_stop() {
 machine_hmp() { (vm_dir=$machine_dir vm_hmp "$@"); }
 machine_qmp() { (vm_dir=$machine_dir vm_qmp "$@"); }
 
+# polling_boot_sector FILE: a disk whose boot sector reads sector 1 for ever, by INT 13h with the packet at 0x100, and counts
+# at 0x7df0.
+#   cli; xor ax,ax; mov ds,ax; mov es,ax; mov ss,ax; mov sp,0x7c00; sti
+#   again: mov si,0x7d00; mov ah,0x42; mov dl,0x80; int 0x13; inc dword [0x7df0]; jmp again
+polling_boot_sector() {
+    write_at() {
+        printf '%b' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+    }
+    truncate -s 504K "$1"
+    write_at "$1" 0 '\xfa\x31\xc0\x8e\xd8\x8e\xc0\x8e\xd0\xbc\x00\x7c\xfb'
+    write_at "$1" 13 '\xbe\x00\x7d\xb4\x42\xb2\x80\xcd\x13\x66\xff\x06\xf0\x7d\xeb\xf0'
+    write_at "$1" 256 '\x10\x00\x01\x00\x00\x80\x00\x00\x01\x00'
+    write_at "$1" 510 '\x55\xaa'
+}
+
 # sanitized_virtq: sets virtq_sanitized to a virtq with AddressSanitizer and UBSan.
 sanitized_virtq() {
     virtq_sanitized=${VIRTQ_SANITIZED:-$BUILD/sanitized/virtq}
