@@ -144,9 +144,29 @@ static bool disk_is_empty(const struct backend *backend)
 	       !fact_true(backend->parked_requests);
 }
 
-static bool disk_may_have_it(const struct backend *backend)
+/**
+ * It keeps nothing. A netdev and a port take an element at once or keep it in
+ * sight; 9p and gpu list theirs.
+ */
+static bool backend_is_empty(const struct backend *backend)
 {
-	return !disk_is_empty(backend);
+	switch (backend->kind) {
+	case BACKEND_DISK:
+		return disk_is_empty(backend);
+	case BACKEND_NET:
+		return fact_is(backend->async_tx, 0);
+	case BACKEND_PORT:
+		return fact_is(backend->element_held, 0);
+	case BACKEND_OTHER:
+		return fact_is(backend->elements_held, 0);
+	default:
+		return false;
+	}
+}
+
+static bool backend_may_have_it(const struct backend *backend)
+{
+	return !backend_is_empty(backend);
 }
 
 /** The exact lists are whole, and shorter than what the indices say is in flight. */
@@ -171,7 +191,7 @@ static bool is_leaked(const struct view *view)
 {
 	if (!is_in_device(view) || has_feature(view, VIRTIO_F_IN_ORDER))
 		return false;
-	return (find_backend(view, disk_is_empty) && !find_backend(view, disk_may_have_it)) ||
+	return (find_backend(view, backend_is_empty) && !find_backend(view, backend_may_have_it)) ||
 	       lists_are_too_short(view->queue);
 }
 
@@ -268,7 +288,7 @@ static void show_leak(const struct subject *subject, struct evidence *evidence)
 	if (lists_are_too_short(subject->now.queue))
 		evidence_add(evidence, "QEMU's lists of requests are whole, and hold fewer than that");
 	else
-		evidence_add(evidence, "the block layer has no request of the queue's disks in flight, queued, throttled or parked");
+		evidence_add(evidence, "nothing behind the queue has a request of it: not in flight, queued, throttled or parked");
 	show_in_device(subject, evidence);
 }
 

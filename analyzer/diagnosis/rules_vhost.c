@@ -46,7 +46,7 @@ static const struct request *oldest_held(const struct queue *queue)
 /** The backend says which requests are its own, and has none. */
 static bool backend_holds_none(const struct queue *queue)
 {
-	return queue->requests_complete && queue->request_num > 0 && !oldest_held(queue);
+	return queue->requests_complete && !oldest_held(queue);
 }
 
 static bool is_held_back(const struct view *view)

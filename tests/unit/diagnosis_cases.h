@@ -165,6 +165,10 @@ extern const struct case_table service_cases, corrupt_cases, vhost_cases, not_se
 	{                                                                                          \
 		(number), FACT_KNOWN                                                               \
 	}
+#define UNKNOWN                                                                                    \
+	{                                                                                          \
+		0, FACT_UNREADABLE                                                                 \
+	}
 #define BACKEND(...)                                                                               \
 	.backends = (const struct backend[]){ { .queue_num = 1, __VA_ARGS__ } }, .backend_num = 1
 /** A disk that has no request anywhere. */

@@ -62,6 +62,9 @@ static const struct diagnosis_case cases[] = {
 	  { .live = true, STALE, POSTED, .no_event_idx = true, ONE_REQUEST(AVAILABLE(5)),
 	    .requests_complete = true },
 	  TWO("vhost/kick-lost", MEDIUM) },
+	{ "without EVENT_IDX, and it says that it has nothing", QUEUE_REQUEST,
+	  { .live = true, STALE, POSTED, .no_event_idx = true, .requests_complete = true },
+	  TWO("vhost/kick-lost", MEDIUM) },
 
 	{ "the backend asked for no kicks", QUEUE_REQUEST,
 	  { .live = true, STALE, POSTED, .no_event_idx = true, .used_flags = IS(1) },
