@@ -55,6 +55,7 @@ calls_by_kernel() {
 
 # Threads come and go, and a debugger that was here changes what a call with a timeout is called.
 same_calls() {
+    local status # check() has one, too
     run --once --json "$vm_pid"
     calls=$(calls_by_virtq)
     [[ -n $calls && $calls == "$(calls_by_kernel)" ]]
@@ -77,6 +78,7 @@ disk0_mask() { # 0|1
 
 
 lock_held() {
+    local status
     run --once --json "$vm_pid"
     [[ $(jq '[.threads[] | select(."lock-owner")] | length' <<<"$output") -gt 0 ]]
 }
