@@ -96,6 +96,11 @@ struct virtq_callbacks {
 	uint64_t entry;
 	uint64_t load_bias; /**< Run-time address minus link-time address, in bytes. */
 	const char *description; /**< For the header line, as "gdb inferior 1"; copied; may be NULL. */
+	/**
+	 * Of a process on this machine: /proc tells what its threads do and what
+	 * is unread in its eventfds. 0: none, as of a core or behind gdbserver.
+	 */
+	int pid;
 };
 
 struct virtq_session;

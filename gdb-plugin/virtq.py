@@ -52,6 +52,7 @@ class VirtqCallbacks(ctypes.Structure):
         ("entry", ctypes.c_uint64),
         ("load_bias", ctypes.c_uint64),
         ("description", ctypes.c_char_p),
+        ("pid", ctypes.c_int),
     ]
 
 
@@ -289,7 +290,9 @@ class VirtqAnalysis:
             read=virtq_read_callback(self.read),
             executable=virtq_bytes(arguments.exe or virtq_executable(self.inferior)),
             entry=virtq_entry(),
-            description=virtq_bytes(virtq_description(self.inferior)))
+            description=virtq_bytes(virtq_description(self.inferior)),
+            # only where gdb tells that it is a process of this machine, not a core or gdbserver's
+            pid=self.inferior.pid if virtq_connection(self.inferior) == "native" else 0)
         self.options = virtq_options(arguments)
         self.analysis_options = VirtqAnalysisOptions(
             queues=(ctypes.c_char_p * len(arguments.queues))(

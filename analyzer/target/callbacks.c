@@ -8,13 +8,16 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "target/block_cache.h"
 #include "target/elf_reader.h"
+#include "target/proc.h"
 #include "target/target_internal.h"
 
 struct callbacks_target {
@@ -22,6 +25,7 @@ struct callbacks_target {
 	int (*read)(void *argument, uint64_t address, void *buffer, size_t length);
 	void *argument;
 	char *description;
+	int directory; /**< /proc/PID of a process on this machine; -1: none. */
 	struct block_cache cache;
 };
 
@@ -153,15 +157,44 @@ static void callbacks_refresh(struct target *base)
 	block_cache_clear(&((struct callbacks_target *)base)->cache);
 }
 
+static struct virtq_error *callbacks_get_threads(struct target *base,
+						 struct target_thread **threads_ret,
+						 size_t *num_ret)
+{
+	const struct callbacks_target *target = (struct callbacks_target *)base;
+
+	if (target->directory >= 0)
+		return proc_get_threads(target->directory, &base->info, threads_ret, num_ret);
+	*threads_ret = NULL;
+	*num_ret = 0;
+	return NULL;
+}
+
+static struct virtq_error *callbacks_get_eventfd_count(struct target *base, int fd,
+						       uint64_t *count_ret)
+{
+	const struct callbacks_target *target = (struct callbacks_target *)base;
+
+	if (target->directory < 0)
+		return error_new(VIRTQ_ERROR_UNSUPPORTED, "no process of this machine");
+	return proc_get_eventfd_count(target->directory, fd, count_ret);
+}
+
 static void callbacks_close(struct target *base)
 {
+	struct callbacks_target *target = (struct callbacks_target *)base;
+
 	callbacks_refresh(base);
-	free(((struct callbacks_target *)base)->description);
+	if (target->directory >= 0)
+		close(target->directory);
+	free(target->description);
 }
 
 static const struct target_ops callbacks_ops = {
 	.read_many = callbacks_read_many,
 	.refresh = callbacks_refresh,
+	.get_threads = callbacks_get_threads,
+	.get_eventfd_count = callbacks_get_eventfd_count,
 	.close = callbacks_close,
 };
 
@@ -217,6 +250,7 @@ struct virtq_error *target_open_callbacks(const struct virtq_callbacks *callback
 		},
 		.read = callbacks->read,
 		.argument = callbacks->argument,
+		.directory = -1,
 		.description = strdup(callbacks->description ?: "the debugger"),
 	};
 	struct target *base = &target->base;
@@ -228,6 +262,14 @@ struct virtq_error *target_open_callbacks(const struct virtq_callbacks *callback
 	    (callbacks->executable && (!base->executable || !base->executable_name))) {
 		target_close(base);
 		return &virtq_error_no_memory;
+	}
+	if (callbacks->pid > 0) {
+		char path[32];
+
+		base->info.pid = callbacks->pid;
+		snprintf(path, sizeof(path), "/proc/%d", callbacks->pid);
+		/* what it tells is welcome, and not needed */
+		target->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	place_executable(base, callbacks->load_bias);
 	target_publish(base);

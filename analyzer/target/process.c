@@ -5,8 +5,6 @@
  * opened first, make sure that what is read is of that process and not of a
  * later one with its number.
  */
-#include <ctype.h>
-#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +24,7 @@
 #include "base/cleanup.h"
 #include "target/elf_reader.h"
 #include "target/notes.h"
-#include "target/prstatus.h"
-#include "target/syscall.h"
+#include "target/proc.h"
 #include "target/target_internal.h"
 #include "target/text.h"
 
@@ -233,41 +230,6 @@ static void process_read_many(struct target *base, struct target_request *reques
 /* ------------------------------------------------------------------ */
 /* /proc */
 
-enum { PROC_FILE_LIMIT = 64 << 20 };
-
-/** Read a whole file of /proc, which has no size; a NUL is put behind it. */
-static struct virtq_error *read_proc(int directory, const char *name, char **text_ret,
-				     size_t *length_ret)
-{
-	_cleanup_close_ int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
-	_cleanup_free_ char *text = NULL;
-	size_t length = 0, capacity = 0;
-
-	if (fd < 0)
-		return error_os(errno, "/proc: %s", name);
-	for (;;) {
-		if (length + 1 >= capacity) {
-			capacity = capacity ? 2 * capacity : 4096;
-			char *grown = capacity <= PROC_FILE_LIMIT ? realloc(text, capacity) : NULL;
-			if (!grown)
-				return &virtq_error_no_memory;
-			text = grown;
-		}
-		ssize_t got = read(fd, text + length, capacity - length - 1);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return error_os(errno, "/proc: %s", name);
-		if (got == 0)
-			break;
-		length += (size_t)got;
-	}
-	text[length] = 0;
-	*text_ret = take_pointer(text);
-	*length_ret = length;
-	return NULL;
-}
-
 /** When the process was started: field 22 of its stat, in clock ticks since boot. */
 static uint64_t read_start_time(const char *stat_text)
 {
@@ -282,25 +244,6 @@ static uint64_t read_start_time(const char *stat_text)
 	    clock_gettime(CLOCK_BOOTTIME, &boot) < 0 || clock_gettime(CLOCK_REALTIME, &now) < 0)
 		return 0;
 	return (uint64_t)(now.tv_sec - boot.tv_sec) + ticks / (unsigned long)hz;
-}
-
-/** comm, state and flags out of "PID (comm) state ppid ... flags ..."; comm may hold anything. */
-static bool parse_stat(const char *text, char *name, size_t name_size, char *state_ret,
-		       unsigned long *flags_ret)
-{
-	const char *open = strchr(text, '('), *close = strrchr(text, ')');
-
-	if (!open || !close || close < open)
-		return false;
-	if (sscanf(close + 1, " %c %*d %*d %*d %*d %*d %lu", state_ret, flags_ret) != 2)
-		return false;
-	size_t length = (size_t)(close - open - 1);
-	if (length >= name_size)
-		length = name_size - 1;
-	memcpy(name, open + 1, length);
-	name[length] = 0;
-	text_make_printable(name);
-	return true;
 }
 
 /** "start-end perms offset device inode   path"; @return false if no file is mapped. */
@@ -322,7 +265,7 @@ static struct virtq_error *read_mappings(struct process_target *process)
 	char *next;
 
 	/* The lines stay where they are and the paths point into them. */
-	TRY(read_proc(process->directory, "maps", &base->mapping_paths, &length));
+	TRY(proc_read(process->directory, "maps", &base->mapping_paths, &length));
 	for (char *line = base->mapping_paths; *line; line = next) {
 		struct target_mapping mapping;
 
@@ -346,7 +289,7 @@ static struct virtq_error *read_command(struct process_target *process)
 	char *command;
 	size_t length;
 
-	TRY(read_proc(process->directory, "cmdline", &command, &length));
+	TRY(proc_read(process->directory, "cmdline", &command, &length));
 	for (size_t i = 0; i + 1 < length; i++)
 		if (!command[i])
 			command[i] = ' ';
@@ -356,125 +299,30 @@ static struct virtq_error *read_command(struct process_target *process)
 	return NULL;
 }
 
-/**
- * Where a thread waits in the kernel: "running", "-1 SP PC" outside of a system
- * call, or "NUMBER six arguments SP PC". The arguments are nobody's business but
- * for the address of a mutex.
- */
-static void read_syscall(const struct process_target *process, const char *tid,
-			 struct target_thread *thread)
+/** An error that came of a process that is gone says so. */
+static struct virtq_error *explain_exit(struct process_target *process, struct virtq_error *error)
 {
-	_cleanup_free_ char *text = NULL;
-	char path[64];
-	size_t length;
-	long number;
-
-	snprintf(path, sizeof(path), "task/%.16s/syscall", tid);
-	_cleanup_error_ struct virtq_error *error =
-		read_proc(process->directory, path, &text, &length);
-	if (error || sscanf(text, "%ld", &number) != 1)
-		return;
-	if (number < 0)
-		thread->has_pc = sscanf(text, "%*d %" SCNx64 " %" SCNx64, &thread->sp,
-					&thread->pc) == 2;
-	else
-		thread->has_pc = sscanf(text, "%*d %*s %*s %*s %*s %*s %*s %" SCNx64 " %" SCNx64,
-					&thread->sp, &thread->pc) == 2;
-	int sp = prstatus_sp_number(process->base.info.machine, process->base.info.pointer_size);
-	if (thread->has_pc && sp >= 0) {
-		thread->registers[sp] = thread->sp;
-		thread->registers_known = UINT64_C(1) << sp;
-	}
-	if (number < 0)
-		return;
-	uint64_t arguments[2] = { 0 };
-	if (sscanf(text, "%*d %" SCNx64 " %" SCNx64, &arguments[0], &arguments[1]) == 2)
-		syscall_describe(process->base.info.machine, (uint64_t)number, arguments, thread);
-}
-
-static struct virtq_error *read_thread(const struct process_target *process, const char *tid,
-				       struct target_thread *thread_ret)
-{
-	struct target_thread thread = { .tid = (pid_t)strtol(tid, NULL, 10) };
-	_cleanup_free_ char *text = NULL;
-	char path[64];
-	size_t length;
-	unsigned long flags;
-
-	snprintf(path, sizeof(path), "task/%.16s/stat", tid);
-	TRY(read_proc(process->directory, path, &text, &length));
-	if (!parse_stat(text, thread.name, sizeof(thread.name), &thread.state, &flags))
-		return error_new(VIRTQ_ERROR_BAD_DATA, "/proc: %s", path);
-	read_syscall(process, tid, &thread);
-	*thread_ret = thread;
-	return NULL;
-}
-
-static void closedir_pointer(DIR **directory)
-{
-	if (*directory)
-		closedir(*directory);
+	if (!error || !has_exited(process))
+		return error;
+	virtq_error_destroy(error);
+	return error_exited(process->base.info.pid);
 }
 
 static struct virtq_error *process_get_threads(struct target *base,
 					       struct target_thread **threads_ret, size_t *num_ret)
 {
-	const struct process_target *process = (struct process_target *)base;
-	_cleanup_free_ struct target_thread *threads = NULL;
-	size_t num = 0, capacity = 0;
-	struct dirent *entry;
+	struct process_target *process = (struct process_target *)base;
 
-	int fd = openat(process->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	__attribute__((cleanup(closedir_pointer))) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	if (!directory) {
-		int os_errno = errno;
-
-		if (fd >= 0)
-			close(fd);
-		return os_errno == ESRCH || os_errno == ENOENT ?
-			       error_exited(base->info.pid) :
-			       error_os(os_errno, "threads of process %d", (int)base->info.pid);
-	}
-	while ((entry = readdir(directory)) && num < TARGET_THREADS_LIMIT) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		if (!array_grow(&threads, num, &capacity, sizeof(*threads)))
-			return &virtq_error_no_memory;
-		struct virtq_error *error = read_thread(process, entry->d_name, &threads[num]);
-		if (!error)
-			num++;
-		virtq_error_destroy(error); /* it ended since readdir() */
-	}
-	if (!num)
-		return error_exited(base->info.pid);
-	*threads_ret = take_pointer(threads);
-	*num_ret = num;
-	return NULL;
+	return explain_exit(process, proc_get_threads(process->directory, &base->info, threads_ret,
+						      num_ret));
 }
 
-/** "eventfd-count: %16llx" among the lines of fdinfo. */
 static struct virtq_error *process_get_eventfd_count(struct target *base, int fd,
 						     uint64_t *count_ret)
 {
-	static const char key[] = "eventfd-count:";
-	const struct process_target *process = (struct process_target *)base;
-	char path[32], text[512];
+	struct process_target *process = (struct process_target *)base;
 
-	snprintf(path, sizeof(path), "fdinfo/%d", fd);
-	_cleanup_close_ int info = openat(process->directory, path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
-	if (length < 0) {
-		int os_errno = errno;
-
-		return has_exited(process) ? error_exited(base->info.pid) :
-					     error_os(os_errno, "/proc: %s", path);
-	}
-	text[length] = 0;
-	const char *line = strstr(text, key);
-	if (!line || sscanf(line + strlen(key), "%" SCNx64, count_ret) != 1)
-		return error_new(VIRTQ_ERROR_BAD_DATA, "file descriptor %d of process %d is no eventfd",
-				 fd, (int)base->info.pid);
-	return NULL;
+	return explain_exit(process, proc_get_eventfd_count(process->directory, fd, count_ret));
 }
 
 /* ------------------------------------------------------------------ */
@@ -489,8 +337,8 @@ static struct virtq_error *check_alive(struct process_target *process, pid_t pid
 	unsigned long flags = 0;
 	size_t length;
 
-	TRY(explain(read_proc(process->directory, "stat", &text, &length), pid));
-	if (!parse_stat(text, name, sizeof(name), &state, &flags))
+	TRY(explain(proc_read(process->directory, "stat", &text, &length), pid));
+	if (!proc_parse_stat(text, name, sizeof(name), &state, &flags))
 		return error_new(VIRTQ_ERROR_BAD_DATA, "/proc/%d/stat cannot be understood",
 				 (int)pid);
 	process->base.info.started = read_start_time(text);
@@ -511,7 +359,7 @@ static struct virtq_error *check_is_process(const struct process_target *process
 	size_t length;
 	int group = 0;
 
-	TRY(explain(read_proc(process->directory, "status", &text, &length), pid));
+	TRY(explain(proc_read(process->directory, "status", &text, &length), pid));
 	const char *line = strstr(text, "\nTgid:");
 	if (!line || sscanf(line, "\nTgid: %d", &group) != 1 || group == pid)
 		return NULL;
@@ -563,7 +411,7 @@ static struct virtq_error *read_auxv(struct process_target *process)
 	struct target *base = &process->base;
 	size_t length;
 
-	TRY(read_proc(process->directory, "auxv", &bytes, &length));
+	TRY(proc_read(process->directory, "auxv", &bytes, &length));
 	base->auxv = notes_read_auxv(bytes, length, base->info.order, base->info.pointer_size).auxv;
 	base->raw_auxv = take_pointer(bytes);
 	base->raw_auxv_length = length;

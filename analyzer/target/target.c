@@ -140,8 +140,10 @@ struct virtq_error *target_get_activities(struct target *target,
 	if (target->recording) {
 		TRY(recording_activities(target->recording, threads_ret, num_ret));
 	} else {
+		bool held = target->info.kind == TARGET_CORE || target->info.kind == TARGET_CALLBACKS;
+
 		TRY(target_get_threads(target, threads_ret, num_ret));
-		for (size_t i = 0; target->info.kind == TARGET_CORE && i < *num_ret; i++)
+		for (size_t i = 0; held && i < *num_ret; i++)
 			(*threads_ret)[i].state = (*threads_ret)[i].in_user_mode ? 'R' : 0;
 	}
 	if (target->process_observer)

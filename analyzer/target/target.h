@@ -38,7 +38,7 @@ struct target_thread {
 	char syscall[32]; /**< The system call it waits in, by name or number; "" if none or unknown. */
 	/** The int that it waits for as glibc's mutexes do (FUTEX_WAIT, private), host-virtual; 0: none. */
 	uint64_t futex;
-	bool in_user_mode; /**< Core: it was running code of the program, by its registers. */
+	bool in_user_mode; /**< If it stands still: in code of the program, not in a system call. */
 };
 
 /** Facts about a target that do not change while it is open. */
@@ -158,8 +158,8 @@ MUST_CHECK struct virtq_error *target_get_threads(struct target *target,
 /**
  * The same at the instant of a sample: what each thread did then. Of a snapshot
  * this is what they did in the sample that is selected, none if it does not say;
- * of a core the state is 'R' for a thread in user mode, else unknown: what its
- * writer saw of it is the writer's own doing.
+ * of a core and of what a debugger holds the state is 'R' for a thread in user
+ * mode, else unknown: that it is stopped is the debugger's own doing.
  */
 MUST_CHECK struct virtq_error *target_get_activities(struct target *target,
 						     struct target_thread **threads_ret,

@@ -10,9 +10,14 @@
 
 #include <cmocka.h>
 #include <elf.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "qemu_builder.h"
@@ -719,6 +724,91 @@ static void registers_of_aarch64(void **state)
 	assert_string_equal(thread.syscall, "");
 }
 
+/* ---- A process -------------------------------------------------------------------------------- */
+
+static pthread_mutex_t process_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void *wait_for_mutex(void *argument)
+{
+	pthread_mutex_lock(&process_mutex);
+	return argument;
+}
+
+/** The child: its first thread holds the mutex for ever, the second one waits for it. */
+static void hold_mutex(void)
+{
+	pthread_t thread;
+
+	pthread_mutex_lock(&process_mutex);
+	pthread_create(&thread, NULL, wait_for_mutex, NULL);
+	for (;;)
+		pause();
+}
+
+static size_t waiting_for(struct target *target, uint64_t futex, char *state_ret)
+{
+	struct target_thread *threads;
+	size_t num, found = 0;
+
+	assert_null(target_get_activities(target, &threads, &num));
+	for (size_t i = 0; i < num; i++) {
+		found += threads[i].futex == futex;
+		if (threads[i].futex == futex)
+			*state_ret = threads[i].state;
+	}
+	free(threads);
+	return found;
+}
+
+static void what_the_kernel_says_of_a_process(void **state)
+{
+	const uint64_t wanted = UINT64_C(0x123456789a);
+	const uint64_t mutex = (uint64_t)(uintptr_t)&process_mutex;
+	int eventfd_fd = eventfd(0, 0), other_fd = dup(2);
+	char thread_state = 0;
+	struct target *target;
+	uint64_t count = 0;
+
+	(void)state;
+	assert_true(eventfd_fd >= 0 && other_fd >= 0);
+	assert_int_equal(write(eventfd_fd, &wanted, sizeof(wanted)), sizeof(wanted));
+	pid_t pid = fork();
+	if (pid == 0)
+		hold_mutex();
+	struct virtq_error *error = target_open_process(pid, &target);
+	if (error) {
+		/* a sandbox may forbid it, and then nothing can be said here */
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		virtq_error_destroy(error);
+		skip();
+	}
+	assert_null(target_get_eventfd_count(target, eventfd_fd, &count));
+	assert_true(count == wanted); /* the kernel prints it in hexadecimal */
+	static const int none[] = { 1000, -1 };
+	for (size_t i = 0; i < ARRAY_SIZE(none) + 1; i++) {
+		error = target_get_eventfd_count(target, i ? none[i - 1] : other_fd, &count);
+		assert_non_null(error);
+		assert_int_not_equal(error->code, VIRTQ_ERROR_UNSUPPORTED);
+		assert_int_not_equal(error->code, VIRTQ_ERROR_NO_PROCESS);
+		virtq_error_destroy(error);
+	}
+	for (int i = 0; i < 1000 && !waiting_for(target, mutex, &thread_state); i++)
+		usleep(10000);
+	assert_int_equal(waiting_for(target, mutex, &thread_state), 1);
+	assert_int_equal(thread_state, 'S');
+
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	error = target_get_eventfd_count(target, eventfd_fd, &count);
+	assert_non_null(error);
+	assert_int_equal(error->code, VIRTQ_ERROR_NO_PROCESS);
+	virtq_error_destroy(error);
+	target_close(target);
+	close(eventfd_fd);
+	close(other_fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define TEST_BIG(name) \
 	{ #name " (big endian)", name, setup_big, teardown, NULL }
@@ -745,6 +835,7 @@ int main(void)
 		TEST_BIG(the_owner_of_a_mutex),
 		cmocka_unit_test(registers_of_x86_64),
 		cmocka_unit_test(registers_of_aarch64),
+		cmocka_unit_test(what_the_kernel_says_of_a_process),
 	};
 
 	return cmocka_run_group_tests_name("evidence", tests, NULL, NULL);

@@ -282,6 +282,68 @@ static void write_snapshot(struct target *target, struct recorder *recorder,
 	privacy_deinit(&privacy);
 }
 
+/** What the kernel says at a sample, as target.c tells it. */
+static void say_kernel(struct recorder *recorder, int sample)
+{
+	struct virtq_error *error = error_new(VIRTQ_ERROR_BAD_DATA, "no eventfd");
+	const struct target_thread threads[] = {
+		{ .tid = 7, .state = 'S', .syscall = "ppoll", .name = "qemu one" },
+		{ .tid = 8, .state = 'S', .syscall = "futex", .futex = 0xabcd12345678 },
+		{ .tid = 9, .state = 'R' },
+	};
+
+	recorder_process_observer.eventfd(recorder, 20, (uint64_t)sample << 40, NULL);
+	recorder_process_observer.eventfd(recorder, 5, 0, error);
+	if (sample == 1)
+		recorder_process_observer.eventfd(recorder, 6, 3, NULL);
+	else
+		recorder_process_observer.activities(recorder, threads, ARRAY_SIZE(threads));
+	virtq_error_destroy(error);
+}
+
+enum { NO_ERROR = -1 };
+
+static void check_count(struct target *target, int fd, int code, uint64_t wanted)
+{
+	uint64_t count = 0;
+	struct virtq_error *error = target_get_eventfd_count(target, fd, &count);
+
+	assert_int_equal(error ? (int)error->code : NO_ERROR, code);
+	assert_true(count == wanted);
+	virtq_error_destroy(error);
+}
+
+/** Of the last sample; then of the first, in which nobody asked for threads. */
+static void check_kernel(struct target *snapshot)
+{
+	struct target_thread *threads;
+	size_t num;
+
+	check_count(snapshot, 20, NO_ERROR, UINT64_C(2) << 40);
+	check_count(snapshot, 5, VIRTQ_ERROR_NOT_FOUND, 0);
+	check_count(snapshot, 6, VIRTQ_ERROR_UNSUPPORTED, 0);
+	check_count(snapshot, 21, VIRTQ_ERROR_UNSUPPORTED, 0);
+	assert_ok(target_get_activities(snapshot, &threads, &num));
+	assert_int_equal(num, 3);
+	assert_int_equal(threads[0].tid, 7);
+	assert_int_equal(threads[0].state, 'S');
+	assert_string_equal(threads[0].syscall, "ppoll");
+	assert_string_equal(threads[0].name, "qemu one");
+	assert_true(threads[0].futex == 0 && threads[1].futex == 0xabcd12345678);
+	assert_int_equal(threads[2].state, 'R');
+	assert_string_equal(threads[2].syscall, "");
+	free(threads);
+
+	target_select_sample(snapshot, true);
+	check_count(snapshot, 20, NO_ERROR, UINT64_C(1) << 40);
+	check_count(snapshot, 5, VIRTQ_ERROR_NOT_FOUND, 0);
+	check_count(snapshot, 6, NO_ERROR, 3);
+	assert_ok(target_get_activities(snapshot, &threads, &num));
+	assert_int_equal(num, 0);
+	free(threads);
+	target_select_sample(snapshot, false);
+}
+
 static void a_snapshot_reads_as_its_original(void **state)
 {
 	struct recorder recorder = { 0 };
@@ -295,10 +357,12 @@ static void a_snapshot_reads_as_its_original(void **state)
 	(void)state;
 	target_set_observer(target, recorder_observe, &recorder);
 	do_reads(target, &first);
+	say_kernel(&recorder, 1);
 	recorder_next_sample(&recorder);
 	memcpy(memory + 0x500, "behind", 6);
 	memory[0x201] = 9;
 	do_reads(target, &last);
+	say_kernel(&recorder, 2);
 	assert_null(recorder.error);
 	assert_string_not_equal(buffer_text(&first), buffer_text(&last));
 	write_snapshot(target, &recorder, &analysis, &core);
@@ -329,6 +393,8 @@ static void a_snapshot_reads_as_its_original(void **state)
 	buffer_deinit(&again);
 	do_reads(snapshot, &again);
 	assert_string_equal(buffer_text(&again), buffer_text(&last));
+
+	check_kernel(snapshot);
 
 	char byte;
 	assert_error(target_read(snapshot, 0x1600, &byte, 1, "what nobody read"),
