@@ -472,6 +472,11 @@ static void test_block_hostile(void **state)
 	assert_non_null(device->backends[0].problem);
 	assert_non_null(device->queues[0].requests_problem);
 	assert_int_equal(device->backends[0].tracked_requests.state, FACT_ABSENT);
+	/* an enumerator that there is not */
+	SET(fixture->disk.blk, BlockBackend_on_write_error, 5);
+	device = sampled(fixture, fixture->block);
+	assert_problem(device->backends[0].problem, "on_write_error is 5");
+	assert_int_equal(device->backends[0].on_write_error.state, FACT_UNREADABLE);
 	/* a BlockBackend of somebody else */
 	SET(fixture->disk.blk, BlockBackend_dev, fixture->scsi->vdev);
 	device = sampled(fixture, fixture->block);
