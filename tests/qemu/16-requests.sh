@@ -148,6 +148,7 @@ for series in 7.2 10; do
     # The VM stops at the first error, with the request parked until it goes on.
     vm_guest '(sleep 1; dd if=/dev/bad of=/dev/null bs=4k count=1 skip=1000 iflag=direct) >/dev/null 2>&1 &'
     parked() {
+        local status
         run --json --once "$vm_pid" bad
         [[ $(jq -r .qemu.runstate <<<"$output") == io-error ]]
     }
@@ -165,6 +166,7 @@ for series in 7.2 10; do
         -blockdev driver=null-co,node-name=node0,size=1073741824,latency-ns=200000000000 \
         -device virtio-blk-pci,id=slow0,drive=node0,bootindex=0,cyls=1000,heads=16,secs=63 || no_go "QEMU $series starts"
     reads() {
+        local status
         run --json --once "$machine_pid"
         [[ $(queue slow0 0 .inuse) == 1 ]]
     }
