@@ -24,7 +24,10 @@ enum { NODE_NAME_SIZE = 32 };
 enum { VIRTIO_ID_BLOCK = 2, VIRTIO_ID_SCSI = 8 };
 
 /** enum BlockdevOnError (qapi/block-core.json). */
-enum { ON_ERROR_ENOSPC = 2, ON_ERROR_STOP = 3 };
+enum { ON_ERROR_ENOSPC = 2, ON_ERROR_STOP = 3, ON_ERROR_NUM = 5 };
+
+/** enum BlockDeviceIoStatus has that many. */
+enum { IO_STATUS_NUM = 3 };
 
 /** Must the look at this device end? Takes @error over if not, for @*problem. */
 static struct virtq_error *note_problem(char **problem, struct virtq_error *error)
@@ -369,6 +372,18 @@ static bool iostatus_is_enabled(const struct image *blk)
 		on_read == ON_ERROR_STOP);
 }
 
+/** A member that is one of @num enumerators counted from 0; what is none is not believed. */
+static struct virtq_error *get_enumerator(const struct image *blk, enum qemu_query member,
+					  uint64_t num, const char *what, struct fact *fact)
+{
+	*fact = member_get_fact(blk->qemu, blk->bytes, member);
+	if (!fact_known(*fact) || fact->value < num)
+		return NULL;
+	uint64_t value = fact->value;
+	*fact = fact_unreadable();
+	return error_new(VIRTQ_ERROR_BAD_DATA, "%s is %llu", what, (unsigned long long)value);
+}
+
 /** @param device that the BlockBackend must be attached to. */
 static struct virtq_error *read_blk(struct sampler *sampler, uint64_t address, uint64_t device,
 				    struct backend *backend)
@@ -386,11 +401,13 @@ static struct virtq_error *read_blk(struct sampler *sampler, uint64_t address, u
 	backend->in_flight = member_get_fact(qemu, blk.bytes, QEMU_BlockBackend_in_flight);
 	backend->quiesce_counter =
 		member_get_fact(qemu, blk.bytes, QEMU_BlockBackend_quiesce_counter);
-	backend->on_read_error = member_get_fact(qemu, blk.bytes, QEMU_BlockBackend_on_read_error);
-	backend->on_write_error =
-		member_get_fact(qemu, blk.bytes, QEMU_BlockBackend_on_write_error);
+	TRY(get_enumerator(&blk, QEMU_BlockBackend_on_read_error, ON_ERROR_NUM,
+			   "BlockBackend.on_read_error", &backend->on_read_error));
+	TRY(get_enumerator(&blk, QEMU_BlockBackend_on_write_error, ON_ERROR_NUM,
+			   "BlockBackend.on_write_error", &backend->on_write_error));
 	if (iostatus_is_enabled(&blk))
-		backend->iostatus = member_get_fact(qemu, blk.bytes, QEMU_BlockBackend_iostatus);
+		TRY(get_enumerator(&blk, QEMU_BlockBackend_iostatus, IO_STATUS_NUM,
+				   "BlockBackend.iostatus", &backend->iostatus));
 	uint64_t last_access = image_get(&blk, QEMU_BlockBackend_last_access);
 	if ((int64_t)last_access > 0 && last_access > sampler->sample->newest_ns)
 		sampler->sample->newest_ns = last_access;

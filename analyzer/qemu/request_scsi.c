@@ -66,6 +66,11 @@ static const struct {
 	{ 0xaa, "WRITE(12)", true },
 };
 
+static enum byte_order order_of(const struct device *device)
+{
+	return device->big_endian ? BIG_ENDIAN_ORDER : LITTLE_ENDIAN_ORDER;
+}
+
 /** Add the operation code. @return whether its CDB has a logical block address. */
 static bool add_opcode(struct request *request, uint8_t opcode)
 {
@@ -97,7 +102,6 @@ void request_describe_scsi(const struct device *device, const struct queue *queu
 			   const struct chain *chain, const struct chain_memory *memory,
 			   struct request *request)
 {
-	enum byte_order order = device->big_endian ? BIG_ENDIAN_ORDER : LITTLE_ENDIAN_ORDER;
 	uint8_t header[HEADER_CDB + CDB_MAX];
 	uint64_t out_header = HEADER_CDB + CDB_SIZE;
 
@@ -108,7 +112,7 @@ void request_describe_scsi(const struct device *device, const struct queue *queu
 	request_add_number(request, "target", header[HEADER_LUN]);
 	request_add_number(request, "lun",
 			   bytes_get_u16(header + HEADER_LUN + 1, BIG_ENDIAN_ORDER) & 0x3fff);
-	request_add_number(request, "tag", bytes_get_u64(header + HEADER_TAG, order));
+	request_add_number(request, "tag", bytes_get_u64(header + HEADER_TAG, order_of(device)));
 	if (add_opcode(request, header[HEADER_CDB]) &&
 	    chain_header(chain, memory, header, sizeof(header)))
 		request_add_number(request, "lba", cdb_lba(header + HEADER_CDB));
@@ -145,6 +149,7 @@ static struct virtq_error *set_start(const struct search *search, uint64_t sreq,
 static struct virtq_error *add_request(const struct search *search, const struct image *sreq)
 {
 	const struct qemu *qemu = search->sampler->qemu;
+	const struct layout_item *tag = qemu_item(qemu, QEMU_VirtIOSCSIReq_tag);
 	uint64_t address = image_get(sreq, QEMU_SCSIRequest_hba_private);
 	struct request request;
 	struct image req;
@@ -164,8 +169,10 @@ static struct virtq_error *add_request(const struct search *search, const struct
 	request.found_in = "SCSI requests";
 	request_add_number(&request, "target", image_get(search->scsi, QEMU_SCSIDevice_id));
 	request_add_number(&request, "lun", image_get(sreq, QEMU_SCSIRequest_lun));
-	if (qemu_has(qemu, QEMU_VirtIOSCSIReq_tag))
-		request_add_number(&request, "tag", image_get(&req, QEMU_VirtIOSCSIReq_tag));
+	/* a copy of the header as the driver wrote it */
+	if (tag->present && tag->size == 8)
+		request_add_number(&request, "tag",
+				   bytes_get_u64(req.bytes + tag->offset, order_of(search->device)));
 	if (qemu_has(qemu, QEMU_SCSIRequest_opcode)) {
 		uint8_t opcode = sreq->bytes[qemu_item(qemu, QEMU_SCSIRequest_opcode)->offset];
 

@@ -269,6 +269,11 @@ static struct virtq_error *read_area(struct gathering *gathering, unsigned int a
 static void apply_chain(struct gathering *gathering, const struct chain *chain,
 			struct request *request)
 {
+	/* the device took it, so it was whole then: the estimate is wrong, or the driver wrote since */
+	if (chain->fault && request->stage == REQUEST_IN_DEVICE) {
+		request->fault = CHAIN_UNREADABLE;
+		return;
+	}
 	request->descriptors = fact_of(chain->descriptors);
 	request->out_length = fact_of(chain->out_length);
 	request->in_length = fact_of(chain->in_length);

@@ -472,6 +472,11 @@ static void test_block_hostile(void **state)
 	assert_non_null(device->backends[0].problem);
 	assert_non_null(device->queues[0].requests_problem);
 	assert_int_equal(device->backends[0].tracked_requests.state, FACT_ABSENT);
+	/* an enumerator that there is not */
+	SET(fixture->disk.blk, BlockBackend_on_write_error, 5);
+	device = sampled(fixture, fixture->block);
+	assert_problem(device->backends[0].problem, "on_write_error is 5");
+	assert_int_equal(device->backends[0].on_write_error.state, FACT_UNREADABLE);
 	/* a BlockBackend of somebody else */
 	SET(fixture->disk.blk, BlockBackend_dev, fixture->scsi->vdev);
 	device = sampled(fixture, fixture->block);
@@ -897,6 +902,24 @@ static void test_estimated(void **state)
 	assert_true(fact_is(found->requests[2].head, 7));
 }
 
+/** What a device took was whole when it took it: descriptors that are not now accuse nobody. */
+static void test_changed_chain(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct builder_queue *queue = &fixture->block->queues[0];
+
+	track_read(fixture, 0, 64, 300);
+	set_indices(fixture, queue, 10, 11, 11);
+	descriptor(fixture, queue, 1, BUILDER_RAM_GPA + PAYLOAD, 0,
+		   CHAIN_DESC_F_NEXT | CHAIN_DESC_F_WRITE, 2);
+	const struct queue *found = &sampled(fixture, fixture->block)->queues[0];
+	assert_int_equal(found->request_num, 1);
+	assert_int_equal(found->requests[0].fault, CHAIN_UNREADABLE);
+	assert_int_equal(found->requests[0].descriptors.state, FACT_ABSENT);
+	assert_block(&found->requests[0], "in", 64, 4096);
+	assert_true(found->requests_complete);
+}
+
 /* ---- Ages -------------------------------------------------------------------------------------------- */
 
 static void test_ages(void **state)
@@ -955,6 +978,7 @@ int main(void)
 		TEST(test_refused),
 		TEST(test_packed),
 		TEST(test_estimated),
+		TEST(test_changed_chain),
 		TEST(test_ages),
 	};
 
