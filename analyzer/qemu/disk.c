@@ -24,7 +24,10 @@ enum { NODE_NAME_SIZE = 32 };
 enum { VIRTIO_ID_BLOCK = 2, VIRTIO_ID_SCSI = 8 };
 
 /** enum BlockdevOnError (qapi/block-core.json). */
-enum { ON_ERROR_ENOSPC = 2, ON_ERROR_STOP = 3 };
+enum { ON_ERROR_ENOSPC = 2, ON_ERROR_STOP = 3, ON_ERROR_NUM = 5 };
+
+/** enum BlockDeviceIoStatus has that many. */
+enum { IO_STATUS_NUM = 3 };
 
 /** Must the look at this device end? Takes @error over if not, for @*problem. */
 static struct virtq_error *note_problem(char **problem, struct virtq_error *error)
@@ -216,19 +219,19 @@ static struct virtq_error *add_throttle(const struct qemu *qemu, uint64_t addres
 
 /* ---- Nodes --------------------------------------------------------------------------- */
 
-/** X(name, member of BlockDriverState): what is read of it, besides its name. */
-#define NODE_MEMBERS(X)                       \
-	X(drv, drv)                           \
-	X(opaque, opaque)                     \
-	X(file, file)                         \
-	X(backing, backing)                   \
-	X(in_flight, in_flight)               \
-	X(quiesce_counter, quiesce_counter)   \
-	X(tracked, tracked_requests)          \
-	X(flush_queue, flush_queue)           \
-	X(flush_active, active_flush_req)
+/** X(name, member of BlockDriverState, is it a pointer?): what is read of it, besides its name. */
+#define NODE_MEMBERS(X)                              \
+	X(drv, drv, true)                            \
+	X(opaque, opaque, true)                      \
+	X(file, file, true)                          \
+	X(backing, backing, true)                    \
+	X(in_flight, in_flight, false)               \
+	X(quiesce_counter, quiesce_counter, false)   \
+	X(tracked, tracked_requests, true) /* the first one */ \
+	X(flush_queue, flush_queue, true) /* the first one */ \
+	X(flush_active, active_flush_req, false)
 
-#define DECLARE_NODE(name, member) struct fact name;
+#define DECLARE_NODE(name, ...) struct fact name;
 struct node {
 	uint64_t address;
 	NODE_MEMBERS(DECLARE_NODE)
@@ -236,14 +239,16 @@ struct node {
 };
 #undef DECLARE_NODE
 
-/** Read a node in one batch. Members that are lists give the first element. */
+/** Read a node in one batch. */
 static struct virtq_error *read_node(const struct qemu *qemu, uint64_t address,
 				     struct node *node_ret)
 {
-#define MEMBER_OF_NODE(name, member) QEMU_BlockDriverState_##member,
+#define MEMBER_OF_NODE(name, member, pointer) QEMU_BlockDriverState_##member,
 	static const enum qemu_query members[] = { NODE_MEMBERS(MEMBER_OF_NODE) };
-#define OFFSET_IN_NODE(name, member) offsetof(struct node, name),
+#define OFFSET_IN_NODE(name, ...) offsetof(struct node, name),
 	static const size_t offsets[] = { NODE_MEMBERS(OFFSET_IN_NODE) };
+#define IS_POINTER(name, member, pointer) pointer,
+	static const bool pointers[] = { NODE_MEMBERS(IS_POINTER) };
 	struct target_request requests[ARRAY_SIZE(members) + 1];
 	uint8_t values[ARRAY_SIZE(members)][8];
 	struct virtq_error *failed = NULL;
@@ -251,11 +256,11 @@ static struct virtq_error *read_node(const struct qemu *qemu, uint64_t address,
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
 		const struct layout_item *item = qemu_item(qemu, members[i]);
-		uint64_t size = item->size > 8 ? qemu->layout->pointer_size : item->size;
+		uint64_t size = pointers[i] ? qemu->layout->pointer_size : item->size;
 
 		requests[i] = (struct target_request){ .address = address + item->offset,
 						       .buffer = values[i],
-						       .length = item->present ? size : 0,
+						       .length = item->present && size <= 8 ? size : 0,
 						       .what = "BlockDriverState" };
 	}
 	const struct layout_item *name = qemu_item(qemu, QEMU_BlockDriverState_node_name);
@@ -367,6 +372,18 @@ static bool iostatus_is_enabled(const struct image *blk)
 		on_read == ON_ERROR_STOP);
 }
 
+/** A member that is one of @num enumerators counted from 0; what is none is not believed. */
+static struct virtq_error *get_enumerator(const struct image *blk, enum qemu_query member,
+					  uint64_t num, const char *what, struct fact *fact)
+{
+	*fact = member_get_fact(blk->qemu, blk->bytes, member);
+	if (!fact_known(*fact) || fact->value < num)
+		return NULL;
+	uint64_t value = fact->value;
+	*fact = fact_unreadable();
+	return error_new(VIRTQ_ERROR_BAD_DATA, "%s is %llu", what, (unsigned long long)value);
+}
+
 /** @param device that the BlockBackend must be attached to. */
 static struct virtq_error *read_blk(struct sampler *sampler, uint64_t address, uint64_t device,
 				    struct backend *backend)
@@ -384,11 +401,13 @@ static struct virtq_error *read_blk(struct sampler *sampler, uint64_t address, u
 	backend->in_flight = member_get_fact(qemu, blk.bytes, QEMU_BlockBackend_in_flight);
 	backend->quiesce_counter =
 		member_get_fact(qemu, blk.bytes, QEMU_BlockBackend_quiesce_counter);
-	backend->on_read_error = member_get_fact(qemu, blk.bytes, QEMU_BlockBackend_on_read_error);
-	backend->on_write_error =
-		member_get_fact(qemu, blk.bytes, QEMU_BlockBackend_on_write_error);
+	TRY(get_enumerator(&blk, QEMU_BlockBackend_on_read_error, ON_ERROR_NUM,
+			   "BlockBackend.on_read_error", &backend->on_read_error));
+	TRY(get_enumerator(&blk, QEMU_BlockBackend_on_write_error, ON_ERROR_NUM,
+			   "BlockBackend.on_write_error", &backend->on_write_error));
 	if (iostatus_is_enabled(&blk))
-		backend->iostatus = member_get_fact(qemu, blk.bytes, QEMU_BlockBackend_iostatus);
+		TRY(get_enumerator(&blk, QEMU_BlockBackend_iostatus, IO_STATUS_NUM,
+				   "BlockBackend.iostatus", &backend->iostatus));
 	uint64_t last_access = image_get(&blk, QEMU_BlockBackend_last_access);
 	if ((int64_t)last_access > 0 && last_access > sampler->sample->newest_ns)
 		sampler->sample->newest_ns = last_access;

@@ -82,6 +82,92 @@ static void add_bases(struct machine *machine)
 		 builder_read_pointer(builder, builder_symbol(builder, QEMU_SYMBOL_vhost_devices)));
 }
 
+/** A struct that is worth spoiling. */
+static uint64_t add_struct(struct machine *machine, enum qemu_query type)
+{
+	uint64_t address = builder_new(&machine->builder, type);
+
+	add_base(machine, address);
+	return address;
+}
+
+#define SET(base, member, value) builder_set(&machine->builder, base, QEMU_##member, value)
+#define NEW(type) add_struct(machine, QEMU_STRUCT_##type)
+#define AT(base, member) builder_at(&machine->builder, base, QEMU_##member)
+
+/** A BlockBackend for @device, limited by a group of its own. */
+static uint64_t add_disk(struct machine *machine, uint64_t device, uint64_t *bs_ret)
+{
+	uint64_t blk = NEW(BlockBackend), child = NEW(BdrvChild), bs = NEW(BlockDriverState);
+	uint64_t driver = NEW(BlockDriver), group = NEW(ThrottleGroup), timer = NEW(QEMUTimer);
+	uint64_t member = AT(blk, BlockBackend_throttle);
+
+	SET(blk, BlockBackend_dev, device);
+	SET(blk, BlockBackend_root, child);
+	SET(child, BdrvChild_bs, bs);
+	SET(bs, BlockDriverState_drv, driver);
+	SET(bs, BlockDriverState_opaque, member);
+	SET(driver, BlockDriver_format_name, builder_string(&machine->builder, "throttle"));
+	SET(member, ThrottleGroupMember_throttle_state, AT(group, ThrottleGroup_ts));
+	SET(member, ThrottleGroupMember_timers, timer);
+	SET(group, ThrottleGroup_head, member);
+	add_base(machine, member);
+	*bs_ret = bs;
+	return blk;
+}
+
+/** A request of the first device that its disk works on, and one that waits for its turn. */
+static void add_block_requests(struct machine *machine)
+{
+	const struct builder_device *device = &machine->builder.devices[0];
+	uint64_t bs, blk = add_disk(machine, device->vdev, &bs);
+
+	SET(device->vdev, VirtIOBlock_blk, blk);
+	for (unsigned int i = 0; i < 2; i++) {
+		uint64_t co = NEW(Coroutine), acb = NEW(BlkAioEmAIOCB), req = NEW(VirtIOBlockReq);
+		uint64_t tracked = NEW(BdrvTrackedRequest);
+
+		SET(co, Coroutine_entry,
+		    builder_symbol(&machine->builder, QEMU_SYMBOL_blk_aio_read_entry));
+		SET(co, Coroutine_entry_arg, acb);
+		SET(acb, BlkAioEmAIOCB_blk, blk);
+		SET(acb, BlkAioEmAIOCB_cb,
+		    builder_symbol(&machine->builder, QEMU_SYMBOL_virtio_blk_rw_complete));
+		SET(acb, BlkAioEmAIOCB_opaque, req);
+		SET(req, VirtQueueElement_index, 3 * i);
+		SET(req, VirtIOBlockReq_dev, device->vdev);
+		SET(req, VirtIOBlockReq_vq, device->queues[0].virtqueue);
+		SET(req, VirtIOBlockReq_start_time, 1000);
+		SET(tracked, BdrvTrackedRequest_bs, bs);
+		SET(tracked, BdrvTrackedRequest_co, co);
+		if (i == 0)
+			SET(bs, BlockDriverState_tracked_requests, tracked);
+		else
+			SET(AT(blk, BlockBackend_throttle), ThrottleGroupMember_throttled_reqs, co);
+	}
+}
+
+/** A command of the third device. */
+static void add_scsi_request(struct machine *machine)
+{
+	static const char *const types[] = { "scsi-hd", "scsi-disk-base", "scsi-device", NULL };
+	const struct builder_device *device = &machine->builder.devices[2];
+	uint64_t scsi = NEW(SCSIDevice), sreq = NEW(SCSIDiskReq), req = NEW(VirtIOSCSIReq), bs;
+
+	SET(scsi, Object_class, builder_class(&machine->builder, types));
+	SET(scsi, SCSIDevice_blk, add_disk(machine, scsi, &bs));
+	SET(scsi, SCSIDevice_requests, sreq);
+	add_base(machine, builder_add_child(&machine->builder, AT(device->vdev, VirtIOSCSI_bus),
+					    scsi));
+	SET(sreq, SCSIRequest_dev, scsi);
+	SET(sreq, SCSIRequest_hba_private, req);
+	SET(req, VirtQueueElement_ndescs, 1);
+	SET(req, VirtIOSCSIReq_dev, device->vdev);
+	SET(req, VirtIOSCSIReq_vq, device->queues[2].virtqueue);
+	SET(req, VirtIOSCSIReq_sreq, sreq);
+	SET(device->queues[2].virtqueue, VirtQueue_inuse, 1);
+}
+
 static void build(struct machine *machine, enum byte_order order, uint8_t pointer_size)
 {
 	static const uint64_t modern = VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX;
@@ -129,6 +215,8 @@ static void build(struct machine *machine, enum byte_order order, uint8_t pointe
 	/* one queue whose ring QEMU has not mapped, and one that the driver does not use */
 	builder_set(builder, builder->devices[0].queues[1].virtqueue, QEMU_VirtQueue_caches, 0);
 	builder_set(builder, builder->devices[3].queues[2].virtqueue, QEMU_VirtQueue_vring_desc, 0);
+	add_block_requests(machine);
+	add_scsi_request(machine);
 
 	add_bases(machine);
 	machine->pristine = *builder;

@@ -37,6 +37,12 @@ static const struct {
 	{ QEMU_STRUCT_VHostUserFS, QEMU_STRUCT_VirtIODevice },
 	{ QEMU_STRUCT_TAPState, QEMU_STRUCT_NetClientState },
 	{ QEMU_STRUCT_NetVhostUserState, QEMU_STRUCT_NetClientState },
+	{ QEMU_STRUCT_VirtIOBlock, QEMU_STRUCT_VirtIODevice },
+	{ QEMU_STRUCT_VirtIOSCSI, QEMU_STRUCT_VirtIODevice },
+	{ QEMU_STRUCT_VirtIOBlockReq, QEMU_STRUCT_VirtQueueElement },
+	{ QEMU_STRUCT_VirtIOSCSIReq, QEMU_STRUCT_VirtQueueElement },
+	{ QEMU_STRUCT_SCSIDevice, QEMU_STRUCT_DeviceState },
+	{ QEMU_STRUCT_SCSIDiskReq, QEMU_STRUCT_SCSIRequest },
 };
 
 /** Pairs of pointers, the first of which is the next element. */
@@ -169,6 +175,38 @@ static const uint8_t sizes[QEMU_QUERY_NUM] = {
 	[QEMU_QemuMutex_owner] = 4,
 	[QEMU_QemuMutex_users] = 4,
 	[QEMU_IOThread_thread_id] = 4,
+	[QEMU_BlockBackend_in_flight] = 4,
+	[QEMU_BlockBackend_quiesce_counter] = 4,
+	[QEMU_BlockBackend_queued_requests] = LINK,
+	[QEMU_BlockBackend_on_read_error] = 4,
+	[QEMU_BlockBackend_on_write_error] = 4,
+	[QEMU_BlockBackend_iostatus_enabled] = 1,
+	[QEMU_BlockBackend_iostatus] = 4,
+	[QEMU_BlockBackend_last_access] = 8,
+	[QEMU_BlockDriverState_node_name] = 32,
+	[QEMU_BlockDriverState_in_flight] = 4,
+	[QEMU_BlockDriverState_quiesce_counter] = 4,
+	[QEMU_BlockDriverState_flush_queue] = LINK,
+	[QEMU_BlockDriverState_active_flush_req] = 1,
+	[QEMU_BdrvTrackedRequest_list] = LINK,
+	[QEMU_BlkAioEmAIOCB_offset] = 8,
+	[QEMU_BlkAioEmAIOCB_bytes] = 8,
+	[QEMU_ThrottleGroupMember_timers] = LINK,
+	[QEMU_ThrottleGroupMember_restart_pending] = 4,
+	[QEMU_ThrottleGroupMember_round_robin] = LINK,
+	[QEMU_ThrottleGroup_ts] = 64,
+	[QEMU_QEMUTimer_expire_time] = 8,
+	[QEMU_VirtIOBlockReq_sector_num] = 8,
+	[QEMU_VirtIOBlockReq_out] = 16,
+	[QEMU_VirtIOBlockReq_start_time] = 8,
+	[QEMU_VirtIOSCSIReq_tag] = 8,
+	[QEMU_SCSIDevice_id] = 4,
+	[QEMU_SCSIDevice_requests] = LINK,
+	[QEMU_SCSIRequest_lun] = 4,
+	[QEMU_SCSIRequest_opcode] = 16,
+	[QEMU_SCSIRequest_lba] = 8,
+	[QEMU_SCSIRequest_next] = LINK,
+	[QEMU_SCSIDiskReq_start_time] = 8,
 };
 
 /** The struct that each member is of. */
@@ -193,6 +231,14 @@ static uint64_t member_size(struct qemu_builder *builder, enum qemu_query member
 	case QEMU_VRingMemoryRegionCaches_used:
 		lay_out_struct(builder, QEMU_STRUCT_MemoryRegionCache);
 		return builder->items[QEMU_STRUCT_MemoryRegionCache].size;
+	case QEMU_BlockBackend_throttle:
+		lay_out_struct(builder, QEMU_STRUCT_ThrottleGroupMember);
+		return builder->items[QEMU_STRUCT_ThrottleGroupMember].size;
+	case QEMU_VirtIOSCSI_bus:
+		lay_out_struct(builder, QEMU_STRUCT_BusState);
+		return builder->items[QEMU_STRUCT_BusState].size;
+	case QEMU_ThrottleGroupMember_throttled_reqs:
+		return 2 * 2 * (uint64_t)builder->pointer_size;
 	case QEMU_VirtIOPCIProxy_vqs:
 		lay_out_struct(builder, QEMU_STRUCT_VirtIOPCIQueue);
 		return PCI_QUEUES * builder->items[QEMU_STRUCT_VirtIOPCIQueue].size;
