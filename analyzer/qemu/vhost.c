@@ -450,6 +450,42 @@ static struct virtq_error *add_range(struct sampler *sampler, const struct vhost
 	return NULL;
 }
 
+/**
+ * A virtio-net whose vhost-user netdev is not there has no vhost_dev, and its
+ * queues are QEMU's own for want of another.
+ */
+static struct virtq_error *add_netdevs(struct sampler *sampler, struct device *device)
+{
+	size_t num = device->backend_num;
+
+	for (size_t i = 0; i < num; i++) {
+		const struct backend *net = &device->backends[i];
+		struct fact connected = net->connected;
+		uint16_t first = net->first_queue;
+		bool served = false;
+		struct backend *backend;
+
+		if (net->kind != BACKEND_NET || !net->type || strcmp(net->type, "vhost-user") != 0)
+			continue;
+		for (size_t j = 0; j < sampler->vhost_num; j++)
+			served |= sampler->vhosts[j].vdev == device->address &&
+				  sampler->vhosts[j].first == first;
+		if (served)
+			continue;
+		/* the array may move */
+		TRY(sampler_add_backend(device, BACKEND_VHOST, &backend));
+		if (!backend)
+			return NULL;
+		net = &device->backends[i];
+		backend->first_queue = first;
+		backend->queue_num = net->queue_num;
+		backend->connected = connected;
+		backend->type = strdup(backend_types[TYPE_USER]);
+		backend->name = net->name ? strdup(net->name) : NULL;
+	}
+	return NULL;
+}
+
 struct virtq_error *vhost_read(struct sampler *sampler, struct device *device)
 {
 	long type = user_type(sampler, device);
@@ -471,7 +507,7 @@ struct virtq_error *vhost_read(struct sampler *sampler, struct device *device)
 		backend->type = strdup(backend_types[TYPE_USER]);
 		read_user_device(sampler->qemu, device->address, type, backend);
 	}
-	return NULL;
+	return add_netdevs(sampler, device);
 }
 
 /* ---- Requests ----------------------------------------------------------------------------- */

@@ -664,6 +664,59 @@ static void test_inflight_damaged(void **state)
 	assert_int_equal(fixture->queues[0].request_num, 0);
 }
 
+/** A vhost-user netdev: its chardev is that of all pairs, and without it there is no vhost_dev. */
+static void test_user_net(void **state)
+{
+	struct fixture *fixture = *state;
+	struct qemu_builder *builder = &fixture->builder;
+	struct net net;
+
+	add_net(fixture, &net);
+	uint64_t user = builder_new(builder, QEMU_STRUCT_VhostUserState);
+	uint64_t frontend = builder_new(builder, QEMU_STRUCT_CharFrontend);
+	uint64_t chardev = builder_new(builder, QEMU_STRUCT_Chardev);
+	builder_set(builder, user, QEMU_VhostUserState_chr, frontend);
+	builder_set(builder, frontend, QEMU_CharFrontend_chr, chardev);
+	for (size_t i = 0; i < PAIRS; i++) {
+		uint64_t peer = builder_new(builder, QEMU_STRUCT_NetVhostUserState);
+
+		fill_client(fixture, peer, DRIVER_VHOST_USER, client_at(fixture, &net, i), 0);
+		builder_set(builder, client_at(fixture, &net, i), QEMU_NetClientState_peer, peer);
+		builder_set(builder, peer, QEMU_NetClientState_name, builder_string(builder, "wire0"));
+		builder_set(builder, peer, QEMU_NetVhostUserState_vhost_user, user);
+	}
+	sample(fixture);
+	assert_int_equal(fixture->device->backend_num, 2 * PAIRS);
+	for (size_t i = 0; i < PAIRS; i++) {
+		const struct backend *backend = &fixture->backends[PAIRS + i];
+
+		assert_string_equal(fixture->backends[i].type, "vhost-user");
+		assert_absent(fixture->backends[i].read_poll);
+		assert_fact(fixture->backends[i].connected, 0);
+		assert_int_equal(backend->kind, BACKEND_VHOST);
+		assert_string_equal(backend->name, "wire0");
+		assert_string_equal(backend->type, "user");
+		assert_int_equal(backend->first_queue, 2 * i);
+		assert_int_equal(backend->queue_num, 2);
+		assert_fact(backend->connected, 0);
+	}
+
+	/* a pair with a vhost_dev is that one's */
+	builder_set(builder, chardev, QEMU_Chardev_be_open, 1);
+	uint64_t vhost = builder_add_vhost(builder, fixture->built->vdev, 2, 2, USER);
+	uint64_t vhost_user = builder_new(builder, QEMU_STRUCT_vhost_user);
+	builder_set(builder, vhost, QEMU_vhost_dev_opaque, vhost_user);
+	builder_set(builder, vhost_user, QEMU_vhost_user_dev, vhost);
+	builder_set(builder, vhost_user, QEMU_vhost_user_user, user);
+	sample(fixture);
+	assert_int_equal(fixture->device->backend_num, 2 * PAIRS);
+	assert_int_equal(fixture->backends[2].address, vhost);
+	assert_int_equal(fixture->backends[2].first_queue, 2);
+	assert_fact(fixture->backends[2].connected, 1);
+	assert_int_equal(fixture->backends[3].first_queue, 0);
+	assert_fact(fixture->backends[3].connected, 1);
+}
+
 /** A vhost-vdpa of which QEMU shadows both queues. */
 static void test_shadow_virtqueues(void **state)
 {
@@ -1101,6 +1154,7 @@ int main(void)
 		TEST(test_inflight_nothing_taken),
 		TEST(test_inflight_moving),
 		TEST(test_inflight_damaged),
+		TEST(test_user_net),
 		TEST(test_shadow_virtqueues),
 		TEST(test_ports),
 		TEST(test_ports_damaged),
