@@ -223,6 +223,12 @@ static bool request_is_old(const struct subject *subject)
 	return in_all(subject, is_old);
 }
 
+/** Between taking a request and giving it to its backend nothing has it for a moment. */
+static bool loss_is_no_moment(const struct subject *subject)
+{
+	return subject->before.queue || request_is_old(subject);
+}
+
 static bool throttled_for_ever(const struct subject *subject)
 {
 	return nobody_wakes_the_throttled(subject) || request_is_old(subject);
@@ -402,6 +408,7 @@ static const struct rule rules[] = {
 		.owner = OWNER_QEMU,
 		.stalled = true,
 		.holds = is_leaked,
+		.holds_between = loss_is_no_moment,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = request_is_old,

@@ -193,7 +193,7 @@ static const struct diagnosis_case cases[] = {
 
 	/* ---- lost ---- */
 	{ "case 35: nothing in QEMU has the request", QUEUE_REQUEST,
-	  { TAKEN, BACKEND(NOTHING) }, ONE("in-device/leaked", LOW), TWO("in-device/leaked", MEDIUM) },
+	  { TAKEN, BACKEND(NOTHING) }, ONE("in-device/in-flight", LOW), TWO("in-device/leaked", MEDIUM) },
 	{ "whole lists that are too short", QUEUE_REQUEST,
 	  { .avail_idx = IS(9), .shadow_avail_idx = IS(9), .last_avail_idx = IS(9), ONE_REQUEST(HELD(5)),
 	    .requests_complete = true },
