@@ -91,12 +91,11 @@ static bool waits_for_end_of_drain(const struct view *view)
 	return is_in_device(view) && find_backend(view, disk_queues_in_drain);
 }
 
-/** Not what a drain, the throttle group or an error keeps: what was given to the host. */
+/** Not what a drain or the throttle group keeps: what was given to the host. */
 static bool disk_works(const struct backend *backend)
 {
 	return backend->kind == BACKEND_DISK && fact_true(backend->in_flight) &&
-	       !disk_is_throttled(backend) && !fact_true(backend->queued_requests) &&
-	       !fact_true(backend->iostatus);
+	       !disk_is_throttled(backend) && !fact_true(backend->queued_requests);
 }
 
 static bool is_in_backend_io(const struct view *view)
@@ -114,7 +113,7 @@ static bool backend_parks(const struct backend *backend)
 	return fact_true(backend->async_tx) ||
 	       (fact_true(backend->element_held) && fact_true(backend->throttled)) ||
 	       fact_true(backend->elements_held) ||
-	       (fact_true(backend->parked_requests) && fact_is(backend->iostatus, 0));
+	       fact_true(backend->parked_requests);
 }
 
 static bool is_parked(const struct view *view)
@@ -140,8 +139,7 @@ static bool disk_is_empty(const struct backend *backend)
 {
 	return backend->kind == BACKEND_DISK && fact_is(backend->in_flight, 0) &&
 	       fact_is(backend->queued_requests, 0) && fact_is(backend->throttled_reads, 0) &&
-	       fact_is(backend->throttled_writes, 0) && fact_is(backend->iostatus, 0) &&
-	       !fact_true(backend->parked_requests);
+	       fact_is(backend->throttled_writes, 0) && !fact_true(backend->parked_requests);
 }
 
 /**
@@ -223,6 +221,12 @@ static bool request_is_old(const struct subject *subject)
 	return in_all(subject, is_old);
 }
 
+/** Between taking a request and giving it to its backend nothing has it for a moment. */
+static bool loss_is_no_moment(const struct subject *subject)
+{
+	return subject->before.queue || request_is_old(subject);
+}
+
 static bool throttled_for_ever(const struct subject *subject)
 {
 	return nobody_wakes_the_throttled(subject) || request_is_old(subject);
@@ -230,7 +234,7 @@ static bool throttled_for_ever(const struct subject *subject)
 
 /* ---- What they show ------------------------------------------------------------------------------ */
 
-static void show_in_device(const struct subject *subject, struct evidence *evidence)
+static void show_position(const struct subject *subject, struct evidence *evidence)
 {
 	const struct queue *queue = subject->now.queue;
 	uint64_t num = expected_inuse(queue);
@@ -242,17 +246,47 @@ static void show_in_device(const struct subject *subject, struct evidence *evide
 		evidence_add(evidence, "the guest sees the same: its used-idx is %s, its avail-idx %s",
 			     number(queue->used_ring_idx).text, number(queue->avail_idx).text);
 	show_interval(subject, evidence);
-	show_requests(subject, evidence);
+}
+
+static void show_age(const struct subject *subject, struct evidence *evidence)
+{
 	if (request_is_old(subject))
 		evidence_add(evidence, "a request is older than 30 s, which no disk that works takes");
+}
+
+/** Where it is, for what has no known cause. */
+static void show_in_device(const struct subject *subject, struct evidence *evidence)
+{
+	show_position(subject, evidence);
+	show_requests(subject, evidence);
+	show_age(subject, evidence);
 	show_backends(subject, evidence);
 	show_loop(subject, evidence);
+}
+
+/* The cause is shown first, then what waits for it. */
+
+static void show_in_backend(const struct subject *subject, struct evidence *evidence)
+{
+	show_backends(subject, evidence);
+	show_requests(subject, evidence);
+	show_age(subject, evidence);
+	show_position(subject, evidence);
+	show_loop(subject, evidence);
+}
+
+static void show_deadlock(const struct subject *subject, struct evidence *evidence)
+{
+	show_loop(subject, evidence);
+	show_position(subject, evidence);
+	show_requests(subject, evidence);
+	show_age(subject, evidence);
 }
 
 static void show_drained(const struct subject *subject, struct evidence *evidence)
 {
 	show_drain(subject, evidence);
-	show_in_device(subject, evidence);
+	show_in_backend(subject, evidence);
 }
 
 /** Threads that sit in the kernel may be the ones that do the I/O: slow storage, not a lost completion. */
@@ -261,7 +295,7 @@ static void show_backend_io(const struct subject *subject, struct evidence *evid
 	const struct sample *sample = subject->now.sample;
 	size_t shown = 0;
 
-	show_in_device(subject, evidence);
+	show_in_backend(subject, evidence);
 	for (size_t i = 0; i < sample->thread_num && shown < 3; i++) {
 		const struct thread *thread = &sample->threads[i];
 
@@ -310,7 +344,7 @@ static const struct rule rules[] = {
 		.holds_between = lock_is_the_same,
 		.one_sample = CONFIDENCE_MEDIUM,
 		.two_samples = CONFIDENCE_HIGH,
-		.evidence = show_in_device,
+		.evidence = show_deadlock,
 		.considered = CONSIDERED("lock-contention", "stopped-world", "pre-posted-role", "transient", "torn-read"),
 		.next = "`thread apply all bt` in gdb shows the locks of the cycle: report it to QEMU with its version; only ending QEMU frees it",
 	},
@@ -326,7 +360,7 @@ static const struct rule rules[] = {
 		.holds_between = lock_is_the_same,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
-		.evidence = show_in_device,
+		.evidence = show_deadlock,
 		.considered = CONSIDERED("lock-contention", "stopped-world", "pre-posted-role", "transient", "torn-read"),
 		.next = "see what the owner of the mutex waits for (`thread apply all bt` in gdb): if it waits for this request, QEMU is in a deadlock",
 	},
@@ -358,7 +392,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = throttled_for_ever,
-		.evidence = show_in_device,
+		.evidence = show_in_backend,
 		.considered = CONSIDERED("throttling", "pre-posted-role", "transient", "torn-read"),
 		.next = "compare the disk's limits (QMP query-block, block_set_io_throttle) with what the guest asks of it; without an armed timer nobody will wake the request: report it to QEMU with its version",
 	},
@@ -373,7 +407,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
 		.surer = request_is_old,
-		.evidence = show_in_device,
+		.evidence = show_in_backend,
 		.considered = CONSIDERED("back-pressure", "pre-posted-role", "held-element", "transient", "torn-read"),
 		.next = "look at the other end: who reads the netdev's socket or tap, the serial port's chardev, the renderer; it does not drain",
 	},
@@ -402,6 +436,7 @@ static const struct rule rules[] = {
 		.owner = OWNER_QEMU,
 		.stalled = true,
 		.holds = is_leaked,
+		.holds_between = loss_is_no_moment,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = request_is_old,
@@ -412,17 +447,17 @@ static const struct rule rules[] = {
 	{
 		.verdict = "in-device/backend-io",
 		.catalogue = "DV-AIO",
-		.title = "the device has the request, and the block layer has not got it back from the host",
+		.title = "the device has the request, and its disk on the host has not finished it",
 		.severity = SEVERITY_STUCK,
-		.samples = SAMPLES_TWO,
 		.owner = OWNER_QEMU,
 		.stalled = true,
 		.needs = NEEDS(BACKEND_FACT(in_flight)),
 		.holds = is_in_backend_io,
+		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = request_is_old,
 		.evidence = show_backend_io,
-		.considered = CONSIDERED("long-request", "throttling", "drained-section", "pre-posted-role", "torn-read"),
+		.considered = CONSIDERED("long-request", "throttling", "drained-section", "pre-posted-role", "transient", "torn-read"),
 		.next = "look at the host's storage first (dmesg, iostat, the server of a network disk, threads in state D: ps -eLo pid,tid,stat,wchan,comm); if it is idle, the completion was lost: `thread apply all bt` in gdb, and report it to QEMU with its version and aio setting",
 	},
 	{

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Is the queue in use at all: unreadable, disabled, not set up, broken, paused. */
+#include <string.h>
+
 #include "diagnosis/predicates.h"
 #include "diagnosis/rules.h"
 #include "diagnosis/show.h"
@@ -58,7 +60,11 @@ bool view_is_in_service(const struct view *view)
 	       !device_is_disabled(view) && !device_is_unreadable(view) && !vm_is_paused(view);
 }
 
-/** An error action of "stop" left the request behind: it is restarted by `cont`. */
+/**
+ * An error action of "stop" left the request behind: it is restarted by `cont`,
+ * which may leave the I/O status as it was (of a disk without a name of its own,
+ * qmp_cont()). So it says nothing while the VM runs.
+ */
 static bool disk_has_error(const struct backend *backend)
 {
 	return backend->kind == BACKEND_DISK && fact_true(backend->iostatus);
@@ -66,7 +72,10 @@ static bool disk_has_error(const struct backend *backend)
 
 static bool is_stopped_by_error(const struct view *view)
 {
-	return is_in_device(view) && find_backend(view, disk_has_error);
+	const char *runstate = view->sample->runstate;
+
+	return vm_is_paused(view) && (!runstate || strcmp(runstate, "io-error") == 0) &&
+	       is_in_device(view) && find_backend(view, disk_has_error);
 }
 
 static void show_problem(const struct subject *subject, struct evidence *evidence)

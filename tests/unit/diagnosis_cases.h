@@ -68,6 +68,7 @@ struct state {
 	 */
 	bool live;
 	const char *transport; /**< NULL: "pci". */
+	const char *runstate;  /**< NULL: not known. */
 	struct setting host_notifier_enabled, host_notifier_count, listeners, handle_output;
 	struct setting guest_notifier_count, vector_masked, vector_pending, irqfds, irqfd_users;
 	struct setting msix_function_masked, intx_asserted, isr;
@@ -174,7 +175,7 @@ extern const struct case_table service_cases, corrupt_cases, vhost_cases, not_se
 /** A disk that has no request anywhere. */
 #define NOTHING                                                                                    \
 	.in_flight = KNOWN(0), .queued_requests = KNOWN(0), .throttled_reads = KNOWN(0),           \
-	.throttled_writes = KNOWN(0), .iostatus = KNOWN(0)
+	.throttled_writes = KNOWN(0)
 #define TWO_BACKENDS(...) .backends = (const struct backend[]){ __VA_ARGS__ }, .backend_num = 2
 #define ONE_REQUEST(...) .requests = (const struct request[]){ { __VA_ARGS__ } }, .request_num = 1
 #define AVAILABLE(index) .head = KNOWN(index), .stage = REQUEST_AVAILABLE

@@ -134,7 +134,7 @@ static const struct diagnosis_case cases[] = {
 	{ "case 28: the block layer waits for the host", QUEUE_REQUEST,
 	  { TAKEN, BACKEND(.in_flight = KNOWN(1)),
 	    ONE_REQUEST(HELD(5), .address = 0x7f00) },
-	  ONE("in-device/in-flight", LOW), TWO("in-device/backend-io", MEDIUM) },
+	  ONE("in-device/backend-io", LOW), TWO("in-device/backend-io", MEDIUM) },
 	{ "the block layer has nothing", QUEUE_REQUEST, { TAKEN, BACKEND(.in_flight = KNOWN(0)) },
 	  TWO("in-device/stuck", HIGH), .spares = "in-device/backend-io" },
 	{ "the indices are the same, and the request is another", QUEUE_REQUEST,
@@ -193,7 +193,7 @@ static const struct diagnosis_case cases[] = {
 
 	/* ---- lost ---- */
 	{ "case 35: nothing in QEMU has the request", QUEUE_REQUEST,
-	  { TAKEN, BACKEND(NOTHING) }, ONE("in-device/leaked", LOW), TWO("in-device/leaked", MEDIUM) },
+	  { TAKEN, BACKEND(NOTHING) }, ONE("in-device/in-flight", LOW), TWO("in-device/leaked", MEDIUM) },
 	{ "whole lists that are too short", QUEUE_REQUEST,
 	  { .avail_idx = IS(9), .shadow_avail_idx = IS(9), .last_avail_idx = IS(9), ONE_REQUEST(HELD(5)),
 	    .requests_complete = true },
@@ -241,10 +241,14 @@ static const struct diagnosis_case cases[] = {
 	  ONE("in-device/leaked", MEDIUM) },
 	{ "the host has had it for 40 s", QUEUE_REQUEST,
 	  { TAKEN, ONE_REQUEST(OLD), BACKEND(.in_flight = KNOWN(1)) },
-	  ONE("in-device/in-flight", MEDIUM), TWO("in-device/backend-io", HIGH) },
+	  ONE("in-device/backend-io", MEDIUM), TWO("in-device/backend-io", HIGH) },
 	{ "the host has had it for 40 s, and for less before", QUEUE_REQUEST,
 	  { TAKEN, ONE_REQUEST(OLD), BACKEND(.in_flight = KNOWN(1)) },
 	  BEFORE(TAKEN, ONE_REQUEST(HELD(5)), BACKEND(.in_flight = KNOWN(1))),
 	  TWO("in-device/backend-io", MEDIUM) },
+	{ "the status of an error that `cont` left behind", QUEUE_REQUEST,
+	  { TAKEN, BACKEND(.in_flight = KNOWN(1), .iostatus = KNOWN(1)) },
+	  ONE("in-device/backend-io", LOW), TWO("in-device/backend-io", MEDIUM),
+	  .spares = "in-device/error-stop" },
 };
 CASE_TABLE(in_device_cases, cases);

@@ -199,6 +199,7 @@ void instant_init(struct instant *instant, const struct state *state, enum queue
 	bool threads = (state->live || state->activity) && !state->thread_unknown;
 
 	*instant = (struct instant){ .sample = { .time_ns = time_ns,
+						 .runstate = (char *)state->runstate,
 						 .device_num = 1,
 						 .context_num = 1,
 						 .thread_num = threads ? 1 + !!state->other.tid : 0 } };
