@@ -104,10 +104,14 @@ machine_start() {
     ) &
     machine_pid=$!
     disown "$machine_pid"
-    # The socket is there before the devices are; an answer comes after them.
-    wait_until 20 test -S "$machine_dir/qmp" && machine_qmp query-status >/dev/null && return
+    wait_until 20 machine_answers && return
     cat "$machine_dir/qemu.log" >&2
     return 1
+}
+
+# The socket is there before QEMU listens, and QEMU listens before the devices are there; an answer comes after them.
+machine_answers() {
+    [[ -S $machine_dir/qmp ]] && machine_qmp query-status >/dev/null 2>&1
 }
 
 machine_stop() {
