@@ -106,7 +106,7 @@ contains "the layout is one that --layout reads" "$("$VIRTQ" --no-cache --layout
     "in-device/stuck"
 contains "the text has the answer first" "$(cat "$report/report.txt")" "disk0 queue 0 (request): the device has the request and does not finish it"
 contains "the text has the host" "$(cat "$report/report.txt")" "$(uname -sr)"
-contains "the text has the threads" "$(cat "$report/report.txt")" " S  pause"
+contains "the text has the threads" "$(cat "$report/report.txt")" " S  ppoll"
 equal "the text alone, as it is in the archive" "$(grep -v '^virtq\|^vm\|^[a-z]* [0-9]*:\|^snapshot\|virtq show\|^one sample\|^two' "$report/report.txt")" \
     "$("$VIRTQ" report --format text "$tap_dir/live.tgz" | grep -v '^virtq\|^vm\|^[a-z]* [0-9]*:\|^snapshot\|virtq show\|^one sample\|^two')"
 equal "the JSON is that of --json, and more" "$("$VIRTQ" --json "$tap_dir/live.tgz" | jq '.devices')" "$(jq .devices "$report/report.json")"
