@@ -125,7 +125,7 @@ void request_describe_scsi(const struct device *device, const struct queue *queu
 		request_add_number(request, "length", chain->in_length - RESPONSE_SIZE);
 }
 
-/* ---- SCSIRequest ---------------------------------------------------------------------------- */
+/* ---- SCSIRequest ------------------------------------------------------------------- */
 
 struct search {
 	struct sampler *sampler;
