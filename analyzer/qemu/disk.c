@@ -39,7 +39,7 @@ static struct virtq_error *note_problem(char **problem, struct virtq_error *erro
 	return NULL;
 }
 
-/* ---- Lists ----------------------------------------------------------------------- */
+/* ---- Lists ------------------------------------------------------------------------- */
 
 /**
  * Follow a list from @element on, whose elements are linked by @link, calling
@@ -87,7 +87,7 @@ static struct virtq_error *count(const struct qemu *qemu, uint64_t first, enum q
 	return NULL;
 }
 
-/* ---- Throttling ---------------------------------------------------------------------- */
+/* ---- Throttling -------------------------------------------------------------------- */
 
 /** Offset of ThrottleGroupMember.throttled_reqs[@direction]: reads, writes. */
 static uint64_t throttled_offset(const struct qemu *qemu, unsigned int direction)
@@ -217,7 +217,7 @@ static struct virtq_error *add_throttle(const struct qemu *qemu, uint64_t addres
 	return NULL;
 }
 
-/* ---- Nodes --------------------------------------------------------------------------- */
+/* ---- Nodes ------------------------------------------------------------------------- */
 
 /** X(name, member of BlockDriverState, is it a pointer?): what is read of it, besides its name. */
 #define NODE_MEMBERS(X)                              \
@@ -359,7 +359,7 @@ static struct virtq_error *read_nodes(const struct qemu *qemu, uint64_t bs,
 	return NULL;
 }
 
-/* ---- BlockBackends ----------------------------------------------------------------------- */
+/* ---- BlockBackends ----------------------------------------------------------------- */
 
 /** blk_iostatus_is_enabled(): without an action that stops the VM it says nothing. */
 static bool iostatus_is_enabled(const struct image *blk)
@@ -459,7 +459,7 @@ static struct backend *add_disk(struct device *device, size_t first)
 	return backend;
 }
 
-/* ---- virtio-blk ------------------------------------------------------------------------------ */
+/* ---- virtio-blk -------------------------------------------------------------------- */
 
 /** Name a disk after its device if its BlockBackend has no name. */
 static struct virtq_error *name_disk(struct backend *backend, const char *id)
@@ -505,7 +505,7 @@ static struct virtq_error *read_block(struct sampler *sampler, struct device *de
 	return name_disk(backend, device->id);
 }
 
-/* ---- virtio-scsi ------------------------------------------------------------------------------- */
+/* ---- virtio-scsi ------------------------------------------------------------------- */
 
 /** Queues 0 and 1 are control and event (VIRTIO 1.2, section 5.6.2). */
 enum { SCSI_FIRST_REQUEST_QUEUE = 2 };
@@ -596,7 +596,7 @@ struct virtq_error *disks_read(struct sampler *sampler, struct device *device)
 	return NULL;
 }
 
-/* ---- Coroutines -------------------------------------------------------------------------------- */
+/* ---- Coroutines -------------------------------------------------------------------- */
 
 struct coroutine_visit {
 	const struct qemu *qemu;

@@ -105,6 +105,9 @@ void request_describe_scsi(const struct device *device, const struct queue *queu
 	uint8_t header[HEADER_CDB + CDB_MAX];
 	uint64_t out_header = HEADER_CDB + CDB_SIZE;
 
+	/* an estimate may name a descriptor that holds data now; headers have a length of their own */
+	if (request->source == REQUEST_ESTIMATED && chain->out[0].length != out_header)
+		return;
 	if (queue->index < FIRST_REQUEST_QUEUE ||
 	    !chain_header(chain, memory, header, HEADER_CDB + 1))
 		return;
@@ -122,7 +125,7 @@ void request_describe_scsi(const struct device *device, const struct queue *queu
 		request_add_number(request, "length", chain->in_length - RESPONSE_SIZE);
 }
 
-/* ---- SCSIRequest ---------------------------------------------------------------------------- */
+/* ---- SCSIRequest ------------------------------------------------------------------- */
 
 struct search {
 	struct sampler *sampler;

@@ -33,7 +33,7 @@ static const struct requests_kind {
 	{ "vhost-scsi-common", NULL, request_describe_scsi },
 };
 
-/* ---- For sources ------------------------------------------------------------------ */
+/* ---- For sources ------------------------------------------------------------------- */
 
 static bool outstanding_in_vhost(const struct queue *queue)
 {
@@ -149,7 +149,7 @@ void request_set_start(struct sampler *sampler, struct request *request, uint64_
 		sampler->sample->newest_ns = started_ns;
 }
 
-/* ---- Guest memory -------------------------------------------------------------------- */
+/* ---- Guest memory ------------------------------------------------------------------ */
 
 /** The memory that a device's chains point into; its FlatView is read when first needed. */
 struct guest {
@@ -238,7 +238,7 @@ static bool is_outside_guest(void *argument, uint64_t gpa, uint64_t length)
 	return length != 0;
 }
 
-/* ---- One queue's ring -------------------------------------------------------------------- */
+/* ---- One queue's ring -------------------------------------------------------------- */
 
 struct gathering {
 	struct sampler *sampler;
@@ -329,7 +329,7 @@ static void complete_split(struct gathering *gathering)
 	}
 }
 
-/* ---- Available, not popped --------------------------------------------------------------------- */
+/* ---- Available, not popped --------------------------------------------------------- */
 
 static const struct request available = { .source = REQUEST_EXACT,
 					  .stage = REQUEST_AVAILABLE,
@@ -417,7 +417,7 @@ static struct virtq_error *add_available_packed(struct gathering *gathering)
 	return NULL;
 }
 
-/* ---- Estimates from the rings' history ------------------------------------------------------------ */
+/* ---- Estimates from the rings' history --------------------------------------------- */
 
 /** A head that was popped, and how long ago it was last seen in each ring. */
 struct candidate {
@@ -498,7 +498,7 @@ static struct virtq_error *add_estimated(struct gathering *gathering, size_t mis
 	return NULL;
 }
 
-/* ---- A queue ---------------------------------------------------------------------------------------- */
+/* ---- A queue ----------------------------------------------------------------------- */
 
 /** What the requests that the device is known to hold add to inuse. */
 static uint64_t count_held(const struct queue *queue)
@@ -664,7 +664,7 @@ static struct virtq_error *gather(struct gathering *gathering)
 	return sort_requests(queue);
 }
 
-/* ---- A device ----------------------------------------------------------------------------------------- */
+/* ---- A device ---------------------------------------------------------------------- */
 
 static const struct requests_kind *kind_of(struct sampler *sampler, const struct device *device)
 {

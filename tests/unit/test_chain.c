@@ -125,7 +125,7 @@ static void put_read(struct fixture *fixture)
 	split(fixture, 7, 0x12000, 1, WRITE, 0);
 }
 
-/* ---- Split -------------------------------------------------------------------------- */
+/* ---- Split ------------------------------------------------------------------------- */
 
 static void test_split(void **state)
 {
@@ -244,7 +244,7 @@ static void test_indirect_faults(void **state)
 	assert_int_equal(fixture.guest.read, VRING_NUM_MAX * CHAIN_DESC_SIZE);
 }
 
-/* ---- Packed --------------------------------------------------------------------------- */
+/* ---- Packed ------------------------------------------------------------------------ */
 
 static void test_packed(void **state)
 {
@@ -291,7 +291,7 @@ static void test_packed_faults(void **state)
 	assert_chain(decode_packed(&fixture, 3), CHAIN_LOOP, VRING_NUM_MAX, 0, VRING_NUM_MAX);
 }
 
-/* ---- Headers --------------------------------------------------------------------------- */
+/* ---- Headers ----------------------------------------------------------------------- */
 
 static void test_header(void **state)
 {

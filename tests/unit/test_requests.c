@@ -63,7 +63,7 @@ struct fixture {
 #define AT(base, member) builder_at(&fixture->builder, base, QEMU_##member)
 #define SYMBOL(name) builder_symbol(&fixture->builder, QEMU_SYMBOL_##name)
 
-/* ---- Building ------------------------------------------------------------------------- */
+/* ---- Building ---------------------------------------------------------------------- */
 
 static struct disk add_disk(struct fixture *fixture, uint64_t device, const char *node)
 {
@@ -237,7 +237,7 @@ static uint64_t track_read(struct fixture *fixture, uint16_t head, uint64_t sect
 	return req;
 }
 
-/* ---- Looking ----------------------------------------------------------------------------- */
+/* ---- Looking ----------------------------------------------------------------------- */
 
 static struct device *sampled(struct fixture *fixture, const struct builder_device *wanted)
 {
@@ -313,7 +313,7 @@ static void assert_problem(const char *problem, const char *text)
 		fail_msg("'%s' is not in: %s", text, problem);
 }
 
-/* ---- virtio-blk ------------------------------------------------------------------------------ */
+/* ---- virtio-blk -------------------------------------------------------------------- */
 
 static void check_block(struct fixture *fixture)
 {
@@ -484,7 +484,7 @@ static void test_block_hostile(void **state)
 	assert_int_equal(device->backends[0].in_flight.state, FACT_ABSENT);
 }
 
-/* ---- Disks ------------------------------------------------------------------------------------- */
+/* ---- Disks ------------------------------------------------------------------------- */
 
 static void test_disk(void **state)
 {
@@ -615,7 +615,7 @@ static void test_throttle_filter(void **state)
 	assert_string_equal(device->queues[0].requests[0].found_in, "throttled requests");
 }
 
-/* ---- virtio-scsi -------------------------------------------------------------------------------- */
+/* ---- virtio-scsi ------------------------------------------------------------------- */
 
 /** A disk on the device's bus. */
 static uint64_t add_scsi_disk(struct fixture *fixture, const char *id, uint32_t target)
@@ -745,7 +745,7 @@ static void test_scsi_available(void **state)
 	assert_null(find_field(&found->requests[0], "lba"));
 }
 
-/* ---- Rings ----------------------------------------------------------------------------------------- */
+/* ---- Rings ------------------------------------------------------------------------- */
 
 static void test_available(void **state)
 {
@@ -902,6 +902,33 @@ static void test_estimated(void **state)
 	assert_true(fact_is(found->requests[2].head, 7));
 }
 
+/** An estimate may be wrong: what may be the guest's data is not read for a header. */
+static void test_estimated_header(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct builder_queue *queue = &fixture->block->queues[0];
+
+	put_chain(fixture, queue, 0, 1, 77, 512);
+	for (uint16_t i = 0; i < queue->num; i++) {
+		put_avail(fixture, queue, i, 8);
+		put_used(fixture, queue, i, 8);
+	}
+	put_avail(fixture, queue, 104, 0);
+	set_indices(fixture, queue, 104, 105, 105);
+	const struct queue *found = &sampled(fixture, fixture->block)->queues[0];
+	assert_int_equal(found->request_num, 1);
+	assert_request(&found->requests[0], 0, REQUEST_IN_DEVICE, REQUEST_ESTIMATED,
+		       "history of the rings");
+	assert_block(&found->requests[0], "out", 77, 512);
+
+	/* the second descriptor of that chain, which holds data */
+	put_avail(fixture, queue, 104, 1);
+	found = &sampled(fixture, fixture->block)->queues[0];
+	assert_int_equal(found->request_num, 1);
+	assert_true(fact_is(found->requests[0].head, 1));
+	assert_int_equal(found->requests[0].field_num, 0);
+}
+
 /** What a device took was whole when it took it: descriptors that are not now accuse nobody. */
 static void test_changed_chain(void **state)
 {
@@ -920,7 +947,7 @@ static void test_changed_chain(void **state)
 	assert_true(found->requests_complete);
 }
 
-/* ---- Ages -------------------------------------------------------------------------------------------- */
+/* ---- Ages -------------------------------------------------------------------------- */
 
 static void test_ages(void **state)
 {
@@ -978,6 +1005,7 @@ int main(void)
 		TEST(test_refused),
 		TEST(test_packed),
 		TEST(test_estimated),
+		TEST(test_estimated_header),
 		TEST(test_changed_chain),
 		TEST(test_ages),
 	};
