@@ -168,6 +168,84 @@ static void add_scsi_request(struct machine *machine)
 	SET(device->queues[2].virtqueue, VirtQueue_inuse, 1);
 }
 
+/** A netdev and its NIC. */
+static void add_netdev(struct machine *machine, const struct builder_device *device)
+{
+	uint64_t nic = NEW(NICState), client = NEW(NetClientState), peer = NEW(TAPState);
+	uint64_t info = NEW(NetClientInfo), queue = NEW(NetQueue), pair = NEW(VirtIONetQueue);
+
+	SET(device->vdev, VirtIONet_nic, nic);
+	SET(device->vdev, VirtIONet_vqs, pair);
+	SET(device->vdev, VirtIONet_max_queue_pairs, 1);
+	SET(nic, NICState_opaque, device->vdev);
+	SET(nic, NICState_ncs, client);
+	SET(client, NetClientState_peer, peer);
+	SET(client, NetClientState_incoming_queue, queue);
+	SET(peer, NetClientState_peer, client);
+	SET(peer, NetClientState_info, info);
+	SET(info, NetClientInfo_type, 3);
+	SET(queue, NetQueue_opaque, client);
+	SET(pair, VirtIONetQueue_n, device->vdev);
+	SET(pair, VirtIONetQueue_async_tx, NEW(VirtQueueElement));
+}
+
+/** Two ports, one of which holds an element. */
+static void add_ports(struct machine *machine, const struct builder_device *device)
+{
+	uint64_t first = NEW(VirtIOSerialPort), second = NEW(VirtIOSerialPort);
+
+	SET(device->vdev, VirtIOSerial_ports, first);
+	SET(first, VirtIOSerialPort_next, second);
+	SET(first, VirtIOSerialPort_vser, device->vdev);
+	SET(second, VirtIOSerialPort_vser, device->vdev);
+	SET(second, VirtIOSerialPort_id, 1);
+	SET(second, VirtIOSerialPort_ovq, device->queues[5].virtqueue);
+	SET(second, VirtIOSerialPort_elem, NEW(VirtQueueElement));
+	SET(device->queues[5].virtqueue, VirtQueue_inuse, 1);
+}
+
+/** A 9p with a request, whose queue is used in order. */
+static void add_9p_request(struct machine *machine, const struct builder_device *device)
+{
+	size_t size = builder_size(&machine->builder, QEMU_STRUCT_VirtQueueElement);
+	uint64_t log = builder_alloc(&machine->builder, 16 * size);
+
+	SET(device->vdev, V9fsVirtioState_elems, NEW(VirtQueueElement));
+	SET(device->queues[0].virtqueue, VirtQueue_used_elems, log);
+	SET(device->queues[0].virtqueue, VirtQueue_last_avail_idx, 2);
+	SET(device->queues[0].virtqueue, VirtQueue_inuse, 2);
+	for (unsigned int i = 0; i < 2; i++) {
+		SET(log + i * size, VirtQueueElement_index, i);
+		SET(log + i * size, VirtQueueElement_ndescs, 1);
+		SET(log + i * size, VirtQueueElement_in_order_filled, i);
+		add_base(machine, log + i * size);
+	}
+}
+
+/** The other side of a vhost-user disk, and what it has in flight. */
+static void add_user_disk(struct machine *machine, const struct builder_device *device)
+{
+	enum { REGION_SIZE = 16 + 16 * 16 };
+	struct qemu_builder *builder = &machine->builder;
+	uint64_t vhost = builder_add_vhost(builder, device->vdev, 0, 1, 2);
+	uint64_t user = NEW(vhost_user), frontend = NEW(CharFrontend), chardev = NEW(Chardev);
+	uint64_t inflight = NEW(vhost_inflight), region = builder_alloc(builder, REGION_SIZE);
+
+	SET(vhost, vhost_dev_opaque, user);
+	SET(vhost, vhost_dev_vqs, NEW(vhost_virtqueue));
+	SET(user, vhost_user_dev, vhost);
+	SET(user, vhost_user_user, AT(device->vdev, VHostUserBlk_vhost_user));
+	SET(AT(device->vdev, VHostUserBlk_vhost_user), VhostUserState_chr, frontend);
+	SET(frontend, CharFrontend_chr, chardev);
+	SET(device->vdev, VHostUserBlk_inflight, inflight);
+	SET(inflight, vhost_inflight_addr, region);
+	SET(inflight, vhost_inflight_size, REGION_SIZE);
+	builder_write(builder, region + 8, 2, 1);
+	builder_write(builder, region + 10, 2, 16);
+	builder_write(builder, region + 16, 1, 1);
+	add_base(machine, region);
+}
+
 static void build(struct machine *machine, enum byte_order order, uint8_t pointer_size)
 {
 	static const uint64_t modern = VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX;
@@ -202,6 +280,24 @@ static void build(struct machine *machine, enum byte_order order, uint8_t pointe
 		  .device_id = 4,
 		  .features = modern,
 		  .queue_num = 1 },
+		{ .id = "serial0",
+		  .type = "virtio-serial-device",
+		  .device_id = 3,
+		  .devfn = 24,
+		  .features = modern,
+		  .queue_num = 6 },
+		{ .id = "fs0",
+		  .type = "virtio-9p-device",
+		  .device_id = 9,
+		  .devfn = 32,
+		  .features = modern | UINT64_C(1) << 35, /* VIRTIO_F_IN_ORDER */
+		  .queue_num = 1 },
+		{ .id = "user0",
+		  .type = "vhost-user-blk",
+		  .device_id = 2,
+		  .devfn = 40,
+		  .features = modern,
+		  .queue_num = 1 },
 	};
 	struct qemu_builder *builder = &machine->builder;
 
@@ -217,6 +313,11 @@ static void build(struct machine *machine, enum byte_order order, uint8_t pointe
 	builder_set(builder, builder->devices[3].queues[2].virtqueue, QEMU_VirtQueue_vring_desc, 0);
 	add_block_requests(machine);
 	add_scsi_request(machine);
+	add_netdev(machine, &builder->devices[1]);
+	add_ports(machine, &builder->devices[5]);
+	add_9p_request(machine, &builder->devices[6]);
+	builder_set_indices(builder, &builder->devices[7].queues[0], &busy);
+	add_user_disk(machine, &builder->devices[7]);
 
 	add_bases(machine);
 	machine->pristine = *builder;

@@ -411,8 +411,9 @@ size_t builder_size(const struct qemu_builder *builder, enum qemu_query query)
 /** What of a member builder_set() and builder_get() mean: all of it, or its first pointer. */
 static size_t value_size(const struct qemu_builder *builder, enum qemu_query member)
 {
-	return sizes[member] == LINK || sizes[member] > 8 ? builder->pointer_size
-							  : builder->items[member].size;
+	size_t size = builder->items[member].size;
+
+	return sizes[member] == LINK || size > 8 ? builder->pointer_size : size;
 }
 
 void builder_set(struct qemu_builder *builder, uint64_t base, enum qemu_query member,

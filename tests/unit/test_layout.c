@@ -31,6 +31,7 @@ static const struct layout_query queries[] = {
 	{ .kind = LAYOUT_TEXT, .name = "emulator version " },
 	{ .kind = LAYOUT_STRUCT, .name = "Gone", .optional = true },
 	{ .kind = LAYOUT_TEXT, .name = "say \"\\\x01\" ", .optional = true },
+	{ .kind = LAYOUT_BITS, .name = "Queue", .member = "few", .optional = true },
 };
 
 static const struct layout_schema schema = { units, ARRAY_SIZE(units), queries,
@@ -53,7 +54,8 @@ static const char golden[] = "virtq-layout 1\n"
 			     "value STATE_ON 7\n"
 			     "text \"emulator version \" \"7.2 (\\\"x\\\\\\xc3\\xa9\\\")\"\n"
 			     "absent struct Gone\n"
-			     "absent text \"say \\\"\\\\\\x01\\\" \"\n";
+			     "absent text \"say \\\"\\\\\\x01\\\" \"\n"
+			     "bits Queue few 12 1 5 3\n";
 
 /* The text with its last line, as a writer of this version would end it. */
 static char *ended(const char *body)
@@ -122,6 +124,10 @@ static void test_round_trip(void **state)
 	assert_string_equal(items[6].text, "7.2 (\"x\\\xc3\xa9\")");
 	assert_false(items[7].present);
 	assert_false(items[8].present);
+	assert_int_equal(items[9].offset, 12);
+	assert_int_equal(items[9].size, 1);
+	assert_int_equal(items[9].shift, 5);
+	assert_int_equal(items[9].bits, 3);
 
 	assert_null(layout_print(layout, &again));
 	assert_string_equal(again, text);
@@ -196,7 +202,7 @@ static void test_damage_says_where(void **state)
 	expect_error(golden, &schema, VIRTQ_ERROR_BAD_DATA, "truncated");
 	_cleanup_free_ char *text = ended(golden);
 	*strstr(text, "152") = '2';
-	expect_error(text, &schema, VIRTQ_ERROR_BAD_DATA, "file:19: the checksum is wrong");
+	expect_error(text, &schema, VIRTQ_ERROR_BAD_DATA, "file:20: the checksum is wrong");
 }
 
 /* Bodies with a right checksum that make no sense all the same. */
@@ -205,6 +211,12 @@ static void test_senseless(void **state)
 	static const struct {
 		const char *from, *to, *part;
 	} cases[] = {
+		{ "12 1 5 3", "12 1 5", "file:19: the answer is incomplete" },
+		{ "12 1 5 3", "12 1 5 4", "file:19: the answer is incomplete" },
+		{ "12 1 5 3", "12 1 5 0", "file:19: the answer is incomplete" },
+		{ "12 1 5 3", "12 9 5 3", "file:19: the answer is incomplete" },
+		{ "12 1 5 3", "12 8 64 1", "file:19: the answer is incomplete" },
+		{ "12 1 5 3", "12 8 18446744073709551615 2", "file:19: the answer is incomplete" },
 		{ "struct Queue 152", "struct Queue", "file:8: the answer is incomplete" },
 		{ "struct Queue 152", "struct Queue 15x", "file:8: the answer is incomplete" },
 		{ "struct Queue 152", "struct", "file:8: a name is missing" },
@@ -271,7 +283,7 @@ static void test_other_order(void **state)
 		turned[i] = queries[ARRAY_SIZE(queries) - 1 - i];
 	assert_null(parse(text, &other, &layout));
 	assert_int_equal(layout->items[ARRAY_SIZE(queries) - 1].size, 152);
-	assert_int_equal(layout->items[3].enumerator_num, 2);
+	assert_int_equal(layout->items[4].enumerator_num, 2);
 }
 
 /* Asked and absent is one thing, never asked another. */
