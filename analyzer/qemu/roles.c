@@ -137,7 +137,9 @@ static void assign_console(struct device *device)
 		struct queue *queue = &device->queues[i];
 		bool rx = i % 2 == 0;
 		unsigned int port = i < 2 ? 0 : (unsigned int)i / 2 - 1;
-		enum queue_kind kind = rx ? QUEUE_PREPOSTED : QUEUE_REQUEST;
+		/* Linux takes sent buffers back when it sends the next ones, and
+		 * spins for control messages (drivers/char/virtio_console.c) */
+		enum queue_kind kind = rx ? QUEUE_PREPOSTED : i == 3 ? QUEUE_POLLED : QUEUE_LAZY;
 
 		if (i == 2 || i == 3)
 			assign(queue, kind, rx ? "ctrl-rx" : "ctrl-tx");

@@ -6,6 +6,20 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "qemu/threads.h"
+#include "vring/vring.h"
+
+/** What is finished has passed what the driver asked to be told of: is its vCPU busy? */
+static bool driver_may_be_behind(const struct queue *queue)
+{
+	if (queue->packed)
+		return fact_is(queue->driver_event_flags, VRING_PACKED_EVENT_DESC) &&
+		       fact_known(queue->used_idx) &&
+		       (queue->driver_event_off_wrap.value & 0x7fff) != queue->used_idx.value;
+	return fact_known(queue->used_event) && fact_known(queue->used_ring_idx) &&
+	       fact_known(queue->vring_num) &&
+	       (uint16_t)(fact_distance(queue->used_ring_idx, queue->used_event) - 1) <
+		       queue->vring_num.value;
+}
 
 /** Is there anything in the queue that a thread of QEMU may have to do with? */
 static bool is_outstanding(const struct queue *queue)
@@ -13,6 +27,8 @@ static bool is_outstanding(const struct queue *queue)
 	bool by_event = queue->kind == QUEUE_PREPOSTED || queue->kind == QUEUE_HELD;
 
 	if (fact_true(queue->host_notifier_count))
+		return true;
+	if (driver_may_be_behind(queue))
 		return true;
 	if (by_event || !queue->set_up)
 		return false;
