@@ -273,6 +273,8 @@ static bool goes_before(const struct rule *a, const struct rule *b, const struct
 {
 	bool cause = a->fallback == FALLBACK_NO;
 
+	if (a->foremost != b->foremost)
+		return a->foremost;
 	if (cause != (b->fallback == FALLBACK_NO))
 		return cause;
 	return confidence_of(a, subject) > confidence_of(b, subject);

@@ -99,6 +99,8 @@ struct rule {
 	void (*evidence)(const struct subject *subject, struct evidence *evidence);
 	const char *const *considered; /**< Names of false_positives[] that it obeys. */
 	const char *next;
+	/** It explains whatever else is found, and goes before all of it. */
+	bool foremost;
 	/** Nothing after this rule can be said of the queue. */
 	bool last;
 };

@@ -31,7 +31,11 @@ static bool loop_is_in_lock_cycle(const struct view *view)
 	return is_in_device(view) && thread && is_lock_cycle(view, thread);
 }
 
-/** The thread of the event loop waits for a mutex whose owner sleeps too. */
+/**
+ * The thread of the event loop waits for a mutex whose owner sleeps too, or for
+ * a lock that does not say who holds it, as that of a stdio stream. QEMU's big
+ * lock does: to wait for it while others work is normal.
+ */
 static bool loop_waits_for_sleeper(const struct view *view)
 {
 	const struct thread *thread = view_loop_thread(view);
@@ -39,6 +43,8 @@ static bool loop_waits_for_sleeper(const struct view *view)
 	if (!is_in_device(view) || !thread || thread->activity != THREAD_LOCKING ||
 	    is_lock_cycle(view, thread))
 		return false;
+	if (!fact_known(thread->lock_owner))
+		return fact_known(thread->lock);
 	const struct thread *owner = view_thread(view, thread->lock_owner);
 	return owner && (owner->activity == THREAD_POLLING || thread_is_held(owner));
 }
@@ -51,7 +57,7 @@ static bool lock_is_the_same(const struct subject *subject)
 	const struct thread *before = view_loop_thread(&subject->before);
 	const struct thread *now = view_loop_thread(&subject->now);
 	return before->tid == now->tid && fact_same(before->lock, now->lock) &&
-	       fact_equal(before->lock_owner, now->lock_owner);
+	       fact_same(before->lock_owner, now->lock_owner);
 }
 
 /* ---- What the block layer and the device models say ---------------------------------------- */
@@ -184,10 +190,18 @@ static bool lists_are_too_short(const struct queue *queue)
 	return listed < expected_inuse(queue);
 }
 
+/** Its handler may have taken the request and not given it to the backend yet. */
+static bool loop_may_have_it(const struct view *view)
+{
+	const struct thread *thread = view_loop_thread(view);
+
+	return thread && thread->activity != THREAD_POLLING && thread->activity != THREAD_UNKNOWN;
+}
+
 /** With IN_ORDER, what is finished and waits for its turn is in no list. */
 static bool is_leaked(const struct view *view)
 {
-	if (!is_in_device(view) || has_feature(view, VIRTIO_F_IN_ORDER))
+	if (!is_in_device(view) || has_feature(view, VIRTIO_F_IN_ORDER) || loop_may_have_it(view))
 		return false;
 	return (find_backend(view, backend_is_empty) && !find_backend(view, backend_may_have_it)) ||
 	       lists_are_too_short(view->queue);
@@ -351,7 +365,7 @@ static const struct rule rules[] = {
 	{
 		.verdict = "in-device/lock",
 		.catalogue = "DV-LOCK",
-		.title = "the device has the request, and its thread waits for a mutex whose owner sleeps",
+		.title = "the device has the request, and its thread waits for a lock whose owner sleeps or is not known",
 		.severity = SEVERITY_STUCK,
 		.owner = OWNER_QEMU,
 		.stalled = true,
@@ -362,7 +376,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_MEDIUM,
 		.evidence = show_deadlock,
 		.considered = CONSIDERED("lock-contention", "stopped-world", "pre-posted-role", "transient", "torn-read"),
-		.next = "see what the owner of the mutex waits for (`thread apply all bt` in gdb): if it waits for this request, QEMU is in a deadlock",
+		.next = "see who holds the lock, and what that thread waits for (`thread apply all bt` in gdb): if it waits for this request, QEMU is in a deadlock",
 	},
 	{
 		.verdict = "in-device/drained",
@@ -441,7 +455,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = request_is_old,
 		.evidence = show_leak,
-		.considered = CONSIDERED("unlisted-request", "in-order", "held-element", "pre-posted-role", "transient", "torn-read"),
+		.considered = CONSIDERED("unlisted-request", "handler-at-work", "in-order", "held-element", "pre-posted-role", "transient", "torn-read"),
 		.next = "the request was lost inside QEMU: report it to QEMU with its version and device type; a reset of the device frees the entry",
 	},
 	{

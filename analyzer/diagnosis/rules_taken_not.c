@@ -90,9 +90,11 @@ static bool has_many_buffers_twice(const struct subject *subject)
 	return in_both(subject, has_many_buffers);
 }
 
+/** What a port holds while it is throttled is in-device/parked, and why it takes no more. */
 static bool backend_takes_no_more(const struct backend *backend)
 {
-	return fact_true(backend->blocked) || fact_true(backend->throttled);
+	return fact_true(backend->blocked) ||
+	       (fact_true(backend->throttled) && !fact_true(backend->element_held));
 }
 
 static bool is_without_resources(const struct view *view)

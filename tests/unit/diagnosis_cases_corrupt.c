@@ -139,5 +139,8 @@ static const struct diagnosis_case cases[] = {
 	  { TAKEN, TWO_REQUESTS({ HELD(5) }, { .head = KNOWN(5), .source = REQUEST_ESTIMATED,
 					       .stage = REQUEST_IN_DEVICE }) },
 	  TWO("in-device/stuck", HIGH), .spares = "corrupt/duplicate-head" },
+	{ "a wrong chain goes before a lost kick, however sure that is", QUEUE_REQUEST,
+	  { .live = true, POSTED, ONE_REQUEST(AVAILABLE(5), .fault = CHAIN_ADDRESS) },
+	  ONE("corrupt/descriptor", LOW), TWO("corrupt/descriptor", MEDIUM) },
 };
 CASE_TABLE(corrupt_cases, cases);

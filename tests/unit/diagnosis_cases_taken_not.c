@@ -88,5 +88,9 @@ static const struct diagnosis_case cases[] = {
 		.kind = BACKEND_OTHER, .first_queue = 1, .queue_num = 1, .blocked = KNOWN(1) } },
 	    .backend_num = 1 },
 	  TWO("taken-not/waiting", HIGH), .spares = "taken-not/no-resources" },
+	{ "a port that holds an element takes no more", QUEUE_REQUEST,
+	  { .avail_idx = IS(9), .shadow_avail_idx = IS(9), .last_avail_idx = IS(8),
+	    BACKEND(.kind = BACKEND_PORT, .element_held = KNOWN(1), .throttled = KNOWN(1)) },
+	  ONE("in-device/parked", LOW), TWO("in-device/parked", HIGH), .spares = "taken-not/no-resources" },
 };
 CASE_TABLE(taken_not_cases, cases);
