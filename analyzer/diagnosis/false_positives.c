@@ -49,6 +49,7 @@ const struct false_positive false_positives[] = {
 	/* threads and backends */
 	{ "poll-mode", "an event loop that busy-polls sees requests without kicks" },
 	{ "busy-thread", "a thread that is on a CPU may get to the queue next" },
+	{ "busy-guest", "a guest that gets little CPU notices late: it is blamed only if no vCPU wanted to run" },
 	{ "lock-contention", "threads wait for each other for moments" },
 	{ "drained-section", "a block job or snapshot stops a device's requests for a moment on purpose" },
 	{ "throttling", "a throttled disk that still moves does what it was told" },

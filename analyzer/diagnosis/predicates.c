@@ -178,6 +178,21 @@ bool loop_sleeps(const struct view *view)
 	return thread && thread->activity == THREAD_POLLING && fact_is(loop->poll_started, 0);
 }
 
+static bool nobody_runs(const struct view *view)
+{
+	for (size_t i = 0; i < view->sample->thread_num; i++)
+		if (view->sample->threads[i].activity == THREAD_RUNNING)
+			return false;
+	return view->sample->thread_num;
+}
+
+bool guest_had_time(const struct subject *subject)
+{
+	const uint64_t long_enough_ns = 1900000000;
+
+	return in_both(subject, nobody_runs) && subject->interval_ns >= long_enough_ns;
+}
+
 /* ---- What stands behind the queue ------------------------------------------------------- */
 
 const struct backend *find_backend(const struct view *view,

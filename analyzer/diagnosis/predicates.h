@@ -82,6 +82,13 @@ bool loop_is_held(const struct view *view);
 /** The loop's thread sleeps until events come, and does not busy-poll. */
 bool loop_sleeps(const struct view *view);
 
+/**
+ * Between the two samples the guest had time to notice, and nothing to do: it
+ * was long enough, and each time no thread of QEMU, and so no vCPU, wanted to
+ * run. A guest that is starved takes seconds for anything.
+ */
+bool guest_had_time(const struct subject *subject);
+
 /* ---- What stands behind the queue ------------------------------------------------------- */
 
 static inline bool backend_serves(const struct backend *backend, const struct queue *queue)

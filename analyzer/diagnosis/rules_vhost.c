@@ -326,10 +326,11 @@ static const struct rule rules[] = {
 		.holds = is_used_and_not_noticed,
 		.holds_between = used_event_stood_still,
 		.one_sample = CONFIDENCE_LOW,
-		.two_samples = CONFIDENCE_MEDIUM,
+		.two_samples = CONFIDENCE_LOW,
+		.surer = guest_had_time,
 		.evidence = show_used,
 		.considered = CONSIDERED("irqfd", "event-idx-only", "used-event-zero", "event-triggered", "callbacks-off",
-					 "delayed-callback", "kernel-differs", "polling-driver", "lazy-tx", "transient"),
+					 "delayed-callback", "kernel-differs", "polling-driver", "lazy-tx", "busy-guest", "transient"),
 		.next = "look whether the backend signals (a missing barrier in it, or its call fd is gone), and inside the guest whether the interrupt is counted (/proc/interrupts)",
 	},
 	{
