@@ -55,7 +55,7 @@ check "they are not the same" sh -c '! cmp -s "$@"' - "$pictures/light.png" "$pi
 browse "$page" --no-pdf-header-footer --print-to-pdf="$tap_dir/page.pdf" >/dev/null
 if command -v pdftotext >/dev/null; then
     paper=$(pdftotext -layout "$tap_dir/page.pdf" - 2>&1)
-    contains "on paper: the finding" "$paper" "in-device/in-flight"
+    contains "on paper: the finding" "$paper" "in-device/backend-io"
     contains "on paper: the ring's numbers" "$paper" "1 in the device"
     contains "on paper: the table" "$paper" "inuse"
 else
