@@ -310,7 +310,18 @@ static void show_drained(const struct subject *subject, struct evidence *evidenc
 	show_in_backend(subject, evidence);
 }
 
-/** Threads that sit in the kernel may be the ones that do the I/O: slow storage, not a lost completion. */
+static bool thread_states_are_known(const struct sample *sample)
+{
+	for (size_t i = 0; i < sample->thread_num; i++)
+		if (!sample->threads[i].state)
+			return false;
+	return sample->thread_num;
+}
+
+/**
+ * Threads that sit in the kernel may be the ones that do the I/O: slow storage,
+ * not a lost completion. A core does not tell, and one moment does not prove.
+ */
 static void show_backend_io(const struct subject *subject, struct evidence *evidence)
 {
 	const struct sample *sample = subject->now.sample;
@@ -327,7 +338,7 @@ static void show_backend_io(const struct subject *subject, struct evidence *evid
 			     thread->syscall[0] ? " in " : "", thread->syscall);
 		shown++;
 	}
-	if (sample->thread_num && !shown)
+	if (subject->before.queue && thread_states_are_known(sample) && !shown)
 		evidence_add(evidence, "no thread of QEMU is in uninterruptible sleep: if the host's storage is idle, the completion was lost");
 }
 
