@@ -54,8 +54,10 @@ static void add_age(struct buffer *buffer, struct fact age_ns)
 	if (!fact_known(age_ns))
 		return;
 	uint64_t ms = age_ns.value / 1000000;
-	if (ms < 10000)
+	if (ms < 1000)
 		buffer_printf(buffer, "; taken %" PRIu64 " ms ago", ms);
+	else if (ms < 10000)
+		buffer_printf(buffer, "; taken %" PRIu64 ".%" PRIu64 " s ago", ms / 1000, ms / 100 % 10);
 	else
 		buffer_printf(buffer, "; taken %" PRIu64 " s ago", ms / 1000);
 }
