@@ -62,6 +62,11 @@ static bool lock_is_the_same(const struct subject *subject)
 
 /* ---- What the block layer and the device models say ---------------------------------------- */
 
+static bool is_none_or_absent(struct fact count)
+{
+	return fact_is(count, 0) || count.state == FACT_ABSENT;
+}
+
 static bool disk_is_throttled(const struct backend *backend)
 {
 	return fact_true(backend->throttled_reads) || fact_true(backend->throttled_writes);
@@ -97,11 +102,16 @@ static bool waits_for_end_of_drain(const struct view *view)
 	return is_in_device(view) && find_backend(view, disk_queues_in_drain);
 }
 
-/** Not what a drain or the throttle group keeps: what was given to the host. */
+/**
+ * Not what a drain or the throttle group keeps: what was given to the host. The
+ * count has those too, so that where they cannot be read nobody is blamed.
+ */
 static bool disk_works(const struct backend *backend)
 {
 	return backend->kind == BACKEND_DISK && fact_true(backend->in_flight) &&
-	       !disk_is_throttled(backend) && !fact_true(backend->queued_requests);
+	       is_none_or_absent(backend->throttled_reads) &&
+	       is_none_or_absent(backend->throttled_writes) &&
+	       is_none_or_absent(backend->queued_requests);
 }
 
 static bool is_in_backend_io(const struct view *view)
@@ -272,7 +282,6 @@ static void show_age(const struct subject *subject, struct evidence *evidence)
 static void show_in_device(const struct subject *subject, struct evidence *evidence)
 {
 	show_position(subject, evidence);
-	show_requests(subject, evidence);
 	show_age(subject, evidence);
 	show_backends(subject, evidence);
 	show_loop(subject, evidence);
@@ -283,7 +292,6 @@ static void show_in_device(const struct subject *subject, struct evidence *evide
 static void show_in_backend(const struct subject *subject, struct evidence *evidence)
 {
 	show_backends(subject, evidence);
-	show_requests(subject, evidence);
 	show_age(subject, evidence);
 	show_position(subject, evidence);
 	show_loop(subject, evidence);
@@ -293,7 +301,6 @@ static void show_deadlock(const struct subject *subject, struct evidence *eviden
 {
 	show_loop(subject, evidence);
 	show_position(subject, evidence);
-	show_requests(subject, evidence);
 	show_age(subject, evidence);
 }
 

@@ -116,7 +116,6 @@ static void show_error_stop(const struct subject *subject, struct evidence *evid
 		     fact_is(disk->iostatus, IOSTATUS_NOSPACE) ? "nospace" : "failed");
 	evidence_add(evidence, "QEMU took requests up to last-avail-idx %s and finished them up to used-idx %s",
 		     number(queue->last_avail_idx).text, number(queue->used_idx).text);
-	show_requests(subject, evidence);
 	show_backends(subject, evidence);
 }
 

@@ -179,7 +179,6 @@ static void show_in_vhost(const struct subject *subject, struct evidence *eviden
 			     queue->used_flags.value & RING_F_SUPPRESS ? "did not have" : "had");
 	if (queue->vhost)
 		evidence_add(evidence, "QEMU's own indices are stale while vhost runs and were not used");
-	show_requests(subject, evidence);
 	show_interval(subject, evidence);
 }
 

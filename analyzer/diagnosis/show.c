@@ -195,55 +195,7 @@ void show_loop(const struct subject *subject, struct evidence *evidence)
 		evidence_add(evidence, "%s busy-polls", loop_name(loop).text);
 }
 
-/* ---- Requests and backends ------------------------------------------------------------------ */
-
-enum { REQUESTS_SHOWN = 3 };
-
-static void show_request(const struct request *request, struct evidence *evidence)
-{
-	char text[400];
-	size_t length = 0;
-
-#define ADD(...)                                                                                \
-	do {                                                                                    \
-		if (length < sizeof(text))                                                      \
-			length += (size_t)snprintf(text + length, sizeof(text) - length, __VA_ARGS__); \
-	} while (0)
-	ADD("taken and not finished%s: head %s",
-	    request->source == REQUEST_ESTIMATED ? " (estimated)" : "", number(request->head).text);
-	for (size_t i = 0; i < request->field_num && i < REQUEST_FIELDS_MAX; i++) {
-		const struct request_field *field = &request->fields[i];
-
-		if (field->text[0])
-			ADD(", %s %s", field->name, field->text);
-		else
-			ADD(", %s %" PRIu64, field->name, field->value);
-	}
-	if (fact_known(request->age_ns))
-		ADD(", taken %.1f s ago", (double)request->age_ns.value / 1e9);
-	if (request->found_in)
-		ADD(" (%s)", request->found_in);
-#undef ADD
-	evidence_add(evidence, "%s", text);
-}
-
-void show_requests(const struct subject *subject, struct evidence *evidence)
-{
-	const struct queue *queue = subject->now.queue;
-	size_t shown = 0, num = 0;
-
-	for (size_t i = 0; i < queue->request_num; i++) {
-		if (queue->requests[i].stage != REQUEST_IN_DEVICE)
-			continue;
-		num++;
-		if (shown < REQUESTS_SHOWN) {
-			show_request(&queue->requests[i], evidence);
-			shown++;
-		}
-	}
-	if (num > shown)
-		evidence_add(evidence, "and %zu more", num - shown);
-}
+/* ---- Backends -------------------------------------------------------------------------------- */
 
 /** "disk disk0 (node0)". */
 struct backend_name {

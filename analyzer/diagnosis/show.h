@@ -30,9 +30,6 @@ void show_notifier(const struct subject *subject, struct evidence *evidence);
 /** What the thread of the queue's event loop does. */
 void show_loop(const struct subject *subject, struct evidence *evidence);
 
-/** The oldest requests that QEMU or the backend holds, if they are known. */
-void show_requests(const struct subject *subject, struct evidence *evidence);
-
 /** What the disks, the netdev or the ports behind the queue say. */
 void show_backends(const struct subject *subject, struct evidence *evidence);
 
