@@ -58,8 +58,11 @@ static void add_age(struct buffer *buffer, const struct request *request)
 	uint64_t ms = request->age_ns.value / 1000000;
 	if (!ms && request->age_is_least) /* says nothing */
 		return;
-	if (ms < 10000)
+	if (ms < 1000)
 		buffer_printf(buffer, "; taken %s%" PRIu64 " ms ago", least, ms);
+	else if (ms < 10000)
+		buffer_printf(buffer, "; taken %s%" PRIu64 ".%" PRIu64 " s ago", least, ms / 1000,
+			      ms / 100 % 10);
 	else
 		buffer_printf(buffer, "; taken %s%" PRIu64 " s ago", least, ms / 1000);
 }
