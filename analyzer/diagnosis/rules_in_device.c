@@ -102,6 +102,12 @@ static bool waits_for_end_of_drain(const struct view *view)
 	return is_in_device(view) && find_backend(view, disk_queues_in_drain);
 }
 
+/** The thread that would see that the host is done waits for a lock: then that is the cause. */
+static bool loop_waits_for_lock(const struct view *view)
+{
+	return loop_is_in_lock_cycle(view) || loop_waits_for_sleeper(view);
+}
+
 /**
  * Not what a drain or the throttle group keeps: what was given to the host. The
  * count has those too, so that where they cannot be read nobody is blamed.
@@ -116,7 +122,7 @@ static bool disk_works(const struct backend *backend)
 
 static bool is_in_backend_io(const struct view *view)
 {
-	return is_in_device(view) && find_backend(view, disk_works);
+	return is_in_device(view) && find_backend(view, disk_works) && !loop_waits_for_lock(view);
 }
 
 /**
@@ -291,6 +297,7 @@ static void show_in_device(const struct subject *subject, struct evidence *evide
 
 static void show_in_backend(const struct subject *subject, struct evidence *evidence)
 {
+	show_drain(subject, evidence);
 	show_backends(subject, evidence);
 	show_age(subject, evidence);
 	show_position(subject, evidence);
@@ -304,20 +311,6 @@ static void show_deadlock(const struct subject *subject, struct evidence *eviden
 	show_age(subject, evidence);
 }
 
-static void show_drained(const struct subject *subject, struct evidence *evidence)
-{
-	show_drain(subject, evidence);
-	show_in_backend(subject, evidence);
-}
-
-static bool thread_states_are_known(const struct sample *sample)
-{
-	for (size_t i = 0; i < sample->thread_num; i++)
-		if (!sample->threads[i].state)
-			return false;
-	return sample->thread_num;
-}
-
 /**
  * Threads that sit in the kernel may be the ones that do the I/O: slow storage,
  * not a lost completion. A core does not tell, and one moment does not prove.
@@ -325,12 +318,15 @@ static bool thread_states_are_known(const struct sample *sample)
 static void show_backend_io(const struct subject *subject, struct evidence *evidence)
 {
 	const struct sample *sample = subject->now.sample;
-	size_t shown = 0;
+	size_t shown = 0, known = 0;
 
 	show_in_backend(subject, evidence);
+	if (is_drained(&subject->now))
+		evidence_add(evidence, "the drain ends when this request does: what began the drain waits for it, and so do requests that came later");
 	for (size_t i = 0; i < sample->thread_num && shown < 3; i++) {
 		const struct thread *thread = &sample->threads[i];
 
+		known += thread->state != 0;
 		if (thread->state != 'D')
 			continue;
 		evidence_add(evidence, "thread %d%s%s is in uninterruptible sleep%s%s", (int)thread->tid,
@@ -338,7 +334,7 @@ static void show_backend_io(const struct subject *subject, struct evidence *evid
 			     thread->syscall[0] ? " in " : "", thread->syscall);
 		shown++;
 	}
-	if (subject->before.queue && thread_states_are_known(sample) && !shown)
+	if (subject->before.queue && known && !shown)
 		evidence_add(evidence, "no thread of QEMU is in uninterruptible sleep: if the host's storage is idle, the completion was lost");
 }
 
@@ -408,7 +404,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
 		.surer = request_is_old,
-		.evidence = show_drained,
+		.evidence = show_in_backend,
 		.considered = CONSIDERED("drained-section", "pre-posted-role", "transient", "torn-read"),
 		.next = "find the job or command that drains the disk (QMP query-block-jobs, query-jobs, the last snapshot or backup command in the log); `thread apply all bt` in gdb shows a bdrv_drain that does not end",
 	},

@@ -138,7 +138,7 @@ same "stripped, a saved layout" --no-cache -e stripped --layout saved.layout
 nameless() { # [ARGUMENT...]: all but the names, and what follows from them
     run --json --no-cache "$@" "$core"
     jq 'del(.target, .qemu, .devices[].name, .devices[].unreadable, .devices[].backends, .devices[].queues[].findings,
-        .devices[].queues[].verdict, .devices[].queues[].confidence)' <<<"$output"
+        .devices[].queues[].verdict, .devices[].queues[].confidence, .devices[].queues[].requests[]?."found-in")' <<<"$output"
 }
 for core in core kernel-core; do
     equal "no binary at all, a saved layout, $core: all but the names" "$(nameless -e full)" \
