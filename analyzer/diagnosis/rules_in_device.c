@@ -311,7 +311,10 @@ static void show_deadlock(const struct subject *subject, struct evidence *eviden
 	show_age(subject, evidence);
 }
 
-/** Threads that sit in the kernel may be the ones that do the I/O: slow storage, not a lost completion. */
+/**
+ * Threads that sit in the kernel may be the ones that do the I/O: slow storage,
+ * not a lost completion. A core does not tell, and one moment does not prove.
+ */
 static void show_backend_io(const struct subject *subject, struct evidence *evidence)
 {
 	const struct sample *sample = subject->now.sample;
@@ -331,7 +334,7 @@ static void show_backend_io(const struct subject *subject, struct evidence *evid
 			     thread->syscall[0] ? " in " : "", thread->syscall);
 		shown++;
 	}
-	if (known && !shown)
+	if (subject->before.queue && known && !shown)
 		evidence_add(evidence, "no thread of QEMU is in uninterruptible sleep: if the host's storage is idle, the completion was lost");
 }
 

@@ -332,10 +332,19 @@ static bool is_throttle(const struct node *node, const char *driver_name)
 	return driver_name && !strcmp(driver_name, "throttle") && node->opaque.value;
 }
 
+/** What a node of an unknown driver would say: nobody is known to wait, unless somebody is. */
+static void doubt_throttle(struct backend *backend)
+{
+	if (!fact_true(backend->throttled_reads) && !fact_true(backend->throttled_writes))
+		backend->throttled_reads = backend->throttled_writes = fact_unreadable();
+}
+
 /** Look at the nodes from the root at @bs on: at all of the root, and for who throttles. */
 static struct virtq_error *read_nodes(const struct qemu *qemu, uint64_t bs,
 				      struct backend *backend)
 {
+	bool doubt = false;
+
 	for (int i = 0; bs && i < FILTERS_MAX; i++) {
 		struct node node;
 
@@ -343,6 +352,7 @@ static struct virtq_error *read_nodes(const struct qemu *qemu, uint64_t bs,
 		_cleanup_free_ char *name = read_driver_name(qemu, node.drv.value);
 		if (throttle_is_known(qemu) && is_throttle(&node, name))
 			TRY(add_throttle(qemu, node.opaque.value, backend));
+		doubt |= !name && node.drv.value;
 		TRY(read_next_node(qemu, &node, &bs));
 		if (i > 0)
 			continue;
@@ -356,6 +366,8 @@ static struct virtq_error *read_nodes(const struct qemu *qemu, uint64_t bs,
 			TRY(count(qemu, node.tracked.value, QEMU_BdrvTrackedRequest_list,
 				  "tracked requests", &backend->tracked_requests));
 	}
+	if (doubt && throttle_is_known(qemu))
+		doubt_throttle(backend);
 	return NULL;
 }
 
