@@ -62,6 +62,11 @@ static bool lock_is_the_same(const struct subject *subject)
 
 /* ---- What the block layer and the device models say ---------------------------------------- */
 
+static bool is_none_or_absent(struct fact count)
+{
+	return fact_is(count, 0) || count.state == FACT_ABSENT;
+}
+
 static bool disk_is_throttled(const struct backend *backend)
 {
 	return fact_true(backend->throttled_reads) || fact_true(backend->throttled_writes);
@@ -103,11 +108,16 @@ static bool loop_waits_for_lock(const struct view *view)
 	return loop_is_in_lock_cycle(view) || loop_waits_for_sleeper(view);
 }
 
-/** Not what a drain or the throttle group keeps: what was given to the host. */
+/**
+ * Not what a drain or the throttle group keeps: what was given to the host. The
+ * count has those too, so that where they cannot be read nobody is blamed.
+ */
 static bool disk_works(const struct backend *backend)
 {
 	return backend->kind == BACKEND_DISK && fact_true(backend->in_flight) &&
-	       !disk_is_throttled(backend) && !fact_true(backend->queued_requests);
+	       is_none_or_absent(backend->throttled_reads) &&
+	       is_none_or_absent(backend->throttled_writes) &&
+	       is_none_or_absent(backend->queued_requests);
 }
 
 static bool is_in_backend_io(const struct view *view)

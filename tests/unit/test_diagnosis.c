@@ -357,12 +357,6 @@ static void test_false_positives_are_named(void **state)
 
 /* ---- Evidence ---------------------------------------------------------------------------- */
 
-#define TYPE_IN                                                                                    \
-	.fields = { { .name = "type", .text = "in" },                                              \
-		    { .name = "sector", .value = 80 },                                             \
-		    { .name = "length", .value = 4096 } },                                         \
-	.field_num = 3
-
 /** What a finding says of the facts it is made of. */
 static const struct {
 	const char *verdict;
