@@ -213,7 +213,7 @@ static void show_drained(const struct subject *subject, struct evidence *evidenc
 
 	show_drain(subject, evidence);
 	if (is_in_device(view) && !view->queue->packed)
-		evidence_add(evidence, "%" PRIu64 " earlier request%s of the queue in flight: a drain waits until there is none",
+		evidence_add(evidence, "%" PRIu64 " earlier request%s in flight: a drain waits until there is none",
 			     expected_inuse(view->queue),
 			     expected_inuse(view->queue) == 1 ? " is" : "s are");
 	show_not_seen(subject, evidence);

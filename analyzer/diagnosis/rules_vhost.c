@@ -250,7 +250,7 @@ static const struct rule rules[] = {
 		.evidence = show_in_vhost,
 		.considered = CONSIDERED("vhost-kernel-counter", "host-notifier-mmio", "stale-vhost-fields", "pre-posted-role",
 					 "transient", "torn-read"),
-		.next = NEXT_VHOST ": is it stopped, or stuck" NEXT_STOPPED_RING,
+		.next = "look at the vhost-user process at the other end of the socket (ss -xp): is it stopped, or stuck" NEXT_STOPPED_RING,
 	},
 	{
 		.verdict = "vhost/held-back",
@@ -336,7 +336,7 @@ static const struct rule rules[] = {
 	{
 		.verdict = "vhost/waiting",
 		.catalogue = "VH-KICK VH-SUPP VH-INFL",
-		.title = "the vhost backend does not finish the request",
+		.title = "the vhost backend has not finished the request",
 		.severity = SEVERITY_STUCK,
 		.owner = OWNER_VHOST,
 		.fallback = FALLBACK_OF_FAMILY,

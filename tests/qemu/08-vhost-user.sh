@@ -10,7 +10,7 @@
 # The count of the kick is not in a core.
 expect_verdict backend-stopped vhost/kick-unread vhost/waiting
 expect_verdict ring-stopped vhost/kick-unread vhost/waiting
-expect_verdict backend-gone vhost/disconnected vhost/disconnected vhost not-seen
+expect_verdict backend-gone vhost/disconnected vhost/disconnected
 
 # kick_count: of vhost0's queue 0 in $output, as the kernel tells it.
 kick_count() {

@@ -43,6 +43,11 @@ run() {
     errors=$(<"$tap_dir/stderr")
 }
 
+# text TARGET: with TEXT=1, virtq's answer in words, as comments.
+text() {
+    [[ ${TEXT:-} != 1 ]] || "$VIRTQ" --interval=1 "$1" 2>&1 | sed 's/^/#   /'
+}
+
 # findings [JSON]: "DEVICE:QUEUE VERDICT CONFIDENCE" of each finding that is one, by default of $output.
 findings() {
     jq -r '.devices[] | .id as $id | .queues[] | ."queue-index" as $index | .findings[] |
