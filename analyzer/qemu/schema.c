@@ -74,7 +74,12 @@ static const struct layout_query queries[QEMU_QUERY_NUM] = {
 				.unit = QEMU_UNIT_EMULATOR, .name = "QEMU emulator version " },
 };
 
-const struct layout_schema qemu_schema = { units, QEMU_UNIT_NUM, queries, QEMU_QUERY_NUM };
+static const struct layout_rename renames[] = {
+	{ { "CharBackend", "CharFrontend" } }, /* 10.2 */
+};
+
+const struct layout_schema qemu_schema = { units,   QEMU_UNIT_NUM, queries, QEMU_QUERY_NUM,
+					   renames, ARRAY_SIZE(renames) };
 
 /** The query for the struct that each member query belongs to. */
 #define OWNER_OF_MEMBER(type, id, ...) [QEMU_##type##_##id] = QEMU_STRUCT_##type,
