@@ -49,6 +49,17 @@ static bool loop_waits_for_sleeper(const struct view *view)
 	return owner && (owner->activity == THREAD_POLLING || thread_is_held(owner));
 }
 
+/**
+ * A core's threads and mutexes were seen at one instant. Of a process the
+ * mutexes are read later: who waited for one may have it by then.
+ */
+static bool threads_stood_still(const struct subject *subject)
+{
+	const struct thread *thread = view_loop_thread(&subject->now);
+
+	return thread && !thread->state;
+}
+
 /** The same mutex, and the same owner. */
 static bool lock_is_the_same(const struct subject *subject)
 {
@@ -356,8 +367,9 @@ static const struct rule rules[] = {
 		.needs = NEEDS(LOOP_FACT(thread_id)),
 		.holds = loop_is_in_lock_cycle,
 		.holds_between = lock_is_the_same,
-		.one_sample = CONFIDENCE_MEDIUM,
+		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
+		.surer = threads_stood_still,
 		.evidence = show_deadlock,
 		.considered = CONSIDERED("lock-contention", "stopped-world", "pre-posted-role", "transient", "torn-read"),
 		.next = "`thread apply all bt` in gdb shows the locks of the cycle: report it to QEMU with its version; only ending QEMU frees it",
