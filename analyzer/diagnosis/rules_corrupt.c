@@ -52,6 +52,15 @@ static bool inuse_is_corrupt(const struct view *view)
 }
 
 /**
+ * QEMU counts a request after it moved its index, with the mapping of the
+ * request's memory in between, and writes the guest's used index before its own.
+ */
+static bool count_is_no_moment(const struct subject *subject)
+{
+	return subject->before.queue || !handler_may_run(&subject->now);
+}
+
+/**
  * QEMU has no mapping of the ring, so that it reads and writes nothing. Both
  * are set by the same call (virtio_queue_set_rings(), virtio_init_region_cache()).
  */
@@ -310,10 +319,12 @@ static const struct rule rules[] = {
 		.stalled = true,
 		.foremost = true,
 		.holds = used_idx_is_corrupt,
-		.one_sample = CONFIDENCE_MEDIUM,
+		.holds_between = count_is_no_moment,
+		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
+		.surer = is_of_one_instant,
 		.evidence = show_used_idx,
-		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "unmapped-ring"),
+		.considered = CONSIDERED("torn-read", "handler-at-work", "stale-vhost-fields", "unmapped-ring"),
 		.next = "somebody else wrote to the used ring, or its memory was reused by the guest; look at the driver",
 		.last = true,
 	},
@@ -358,10 +369,12 @@ static const struct rule rules[] = {
 		.stalled = true,
 		.foremost = true,
 		.holds = inuse_is_corrupt,
-		.one_sample = CONFIDENCE_MEDIUM,
+		.holds_between = count_is_no_moment,
+		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
+		.surer = is_of_one_instant,
 		.evidence = show_inuse,
-		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "in-order", "packed-inuse"),
+		.considered = CONSIDERED("torn-read", "handler-at-work", "stale-vhost-fields", "in-order", "packed-inuse"),
 		.next = "a request was lost or completed twice inside QEMU: report it to QEMU with its version and device type",
 	},
 	{
@@ -388,8 +401,9 @@ static const struct rule rules[] = {
 		.stalled = true,
 		.foremost = true,
 		.holds = head_is_duplicate,
-		.one_sample = CONFIDENCE_MEDIUM,
+		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
+		.surer = is_of_one_instant,
 		.evidence = show_duplicate,
 		.considered = CONSIDERED("torn-read", "driver-reset", "head-reuse"),
 		.next = "the driver used a descriptor again before the device finished with it, as after a time-out: look at the driver",

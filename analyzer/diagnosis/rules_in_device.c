@@ -206,18 +206,10 @@ static bool lists_are_too_short(const struct queue *queue)
 	return listed < expected_inuse(queue);
 }
 
-/** Its handler may have taken the request and not given it to the backend yet. */
-static bool loop_may_have_it(const struct view *view)
-{
-	const struct thread *thread = view_loop_thread(view);
-
-	return thread && thread->activity != THREAD_POLLING && thread->activity != THREAD_UNKNOWN;
-}
-
 /** With IN_ORDER, what is finished and waits for its turn is in no list. */
 static bool is_leaked(const struct view *view)
 {
-	if (!is_in_device(view) || has_feature(view, VIRTIO_F_IN_ORDER) || loop_may_have_it(view))
+	if (!is_in_device(view) || has_feature(view, VIRTIO_F_IN_ORDER) || handler_may_run(view))
 		return false;
 	return (find_backend(view, backend_is_empty) && !find_backend(view, backend_may_have_it)) ||
 	       lists_are_too_short(view->queue);
@@ -370,8 +362,9 @@ static const struct rule rules[] = {
 		.needs = NEEDS(LOOP_FACT(thread_id)),
 		.holds = loop_is_in_lock_cycle,
 		.holds_between = lock_is_the_same,
-		.one_sample = CONFIDENCE_MEDIUM,
+		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
+		.surer = is_of_one_instant,
 		.evidence = show_deadlock,
 		.considered = CONSIDERED("lock-contention", "stopped-world", "pre-posted-role", "transient", "torn-read"),
 		.next = "`thread apply all bt` in gdb shows the locks of the cycle: report it to QEMU with its version; only ending QEMU frees it",

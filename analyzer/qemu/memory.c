@@ -40,10 +40,12 @@ static size_t find_runs(const struct qemu *qemu, enum qemu_query type, struct ru
 
 	for (; type != QEMU_QUERY_NUM; type = qemu_schema_parent(type)) {
 		for (size_t i = 0; i < QEMU_QUERY_NUM && num + 1 < RUNS_MAX; i++) {
+			if (qemu_schema_owners[i] != type + 1)
+				continue;
 			const struct layout_item *item = qemu_item(qemu, (enum qemu_query)i);
 			size_t size = item->size < WHOLE_MEMBER_MAX ? item->size : WHOLE_MEMBER_MAX;
 
-			if (qemu_schema_owner((enum qemu_query)i) == type && item->present && size)
+			if (item->present && size)
 				num = add_run(runs, num, item->offset, item->offset + size);
 		}
 	}

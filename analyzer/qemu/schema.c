@@ -74,26 +74,23 @@ static const struct layout_query queries[QEMU_QUERY_NUM] = {
 				.unit = QEMU_UNIT_EMULATOR, .name = "QEMU emulator version " },
 };
 
-const struct layout_schema qemu_schema = { units, QEMU_UNIT_NUM, queries, QEMU_QUERY_NUM };
+static const struct layout_rename renames[] = {
+	{ { "CharBackend", "CharFrontend" } }, /* 10.2 */
+};
+
+const struct layout_schema qemu_schema = { units,   QEMU_UNIT_NUM, queries, QEMU_QUERY_NUM,
+					   renames, ARRAY_SIZE(renames) };
 
 /** The query for the struct that each member query belongs to. */
-#define OWNER_OF_MEMBER(type, id, ...) [QEMU_##type##_##id] = QEMU_STRUCT_##type,
-#define OWNER_OF_DEVICE_FACT(id, ...) [QEMU_VirtIODevice_##id] = QEMU_STRUCT_VirtIODevice,
-#define OWNER_OF_QUEUE_FACT(id, ...) [QEMU_VirtQueue_##id] = QEMU_STRUCT_VirtQueue,
-static const uint16_t owners[QEMU_QUERY_NUM] = {
+#define OWNER_OF_MEMBER(type, id, ...) [QEMU_##type##_##id] = QEMU_STRUCT_##type + 1,
+#define OWNER_OF_DEVICE_FACT(id, ...) [QEMU_VirtIODevice_##id] = QEMU_STRUCT_VirtIODevice + 1,
+#define OWNER_OF_QUEUE_FACT(id, ...) [QEMU_VirtQueue_##id] = QEMU_STRUCT_VirtQueue + 1,
+const uint16_t qemu_schema_owners[QEMU_QUERY_NUM] = {
 	QEMU_MEMBERS(OWNER_OF_MEMBER)
 	QEMU_BITS(OWNER_OF_MEMBER)
 	VIRTIODEVICE_FACTS(OWNER_OF_DEVICE_FACT)
 	VIRTQUEUE_FACTS(OWNER_OF_QUEUE_FACT)
 };
-
-enum qemu_query qemu_schema_owner(enum qemu_query member)
-{
-	enum layout_kind kind = queries[member].kind;
-
-	return kind == LAYOUT_MEMBER || kind == LAYOUT_BITS ? (enum qemu_query)owners[member] :
-							      QEMU_QUERY_NUM;
-}
 
 enum qemu_query qemu_schema_parent(enum qemu_query type)
 {
@@ -138,9 +135,9 @@ struct virtq_error *qemu_schema_check(const struct layout *layout)
 		const struct layout_query *query = &queries[i];
 		const struct layout_item *item = &layout->items[i];
 
-		if ((query->kind != LAYOUT_MEMBER && query->kind != LAYOUT_BITS) || !item->present)
+		if (!qemu_schema_owners[i] || !item->present)
 			continue;
-		const struct layout_item *owner = &layout->items[owners[i]];
+		const struct layout_item *owner = &layout->items[qemu_schema_owners[i] - 1];
 		if (!owner->present || !range_inside(item->offset, item->size, 0, owner->size))
 			return error_new(VIRTQ_ERROR_BAD_DATA,
 					 "layout: %s.%s at offset %llu, %llu bytes, is outside its struct of %llu bytes",
