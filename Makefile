@@ -4,6 +4,7 @@
 #   make demo       make a core with a stuck disk and analyse it
 #   make check      every test that needs no real QEMU
 #   make check-qemu the tests on a real QEMU with a Linux guest
+#   make rules-table  what fires each verdict, by the logs of these tests
 #   make bench      virtq against gdb doing the same work
 #   make fuzz       the fuzzers, for FUZZ_SECONDS each
 #   make install    into $(DESTDIR)$(PREFIX)

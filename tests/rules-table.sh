@@ -7,7 +7,7 @@
 # verdict. Reads the logs of `make check` and `make check-qemu` ($BUILD/tests/logs)
 # or those given:
 #   # rule: VERDICT | STATES OF THE CATALOGUE | fired by: CASE; CASE | silent on: CASE
-#   # state: NAME | live: VERDICT CONFIDENCE | core: VERDICT CONFIDENCE
+#   # state: QEMU SERIES, NAME | live: VERDICT CONFIDENCE | core: VERDICT CONFIDENCE
 # Exit status 1 if no rule was found, or one lacks a case or a neighbour.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -29,6 +29,13 @@ function count(text, list) {
 function add(list, name) {
     return list == "" ? name : index(", " list ",", ", " name ",") ? list : list ", " name
 }
+# cell(LISTS, VERDICT): the states of each series, as "7.2: a, b; 10: a"
+function cell(lists, verdict, text, i) {
+    for (i = 1; i <= series_num; i++)
+        if ((verdict, series[i]) in lists)
+            text = text (text == "" ? "" : "; ") series[i] ": " lists[verdict, series[i]]
+    return text == "" ? "no" : text
+}
 /^# rule: / {
     verdict = substr($1, 9)
     if (!(verdict in states)) {
@@ -44,12 +51,23 @@ function add(list, name) {
 }
 /^# state: / {
     name = substr($1, 10)
+    version = "?"
+    if (match(name, /^QEMU [^,]*, /)) {
+        version = substr(name, 6, RLENGTH - 7)
+        name = substr(name, RLENGTH + 1)
+    }
+    if (!(version in known)) {
+        known[version] = 1
+        series[++series_num] = version
+    }
     for (i = 2; i <= NF; i++) {
         split($i, words, " ")
         if (words[1] == "live:")
-            live[words[2]] = add(live[words[2]], name)
+            live[words[2], version] = add(live[words[2], version], name)
         else if (words[1] == "core:")
-            core[words[2]] = add(core[words[2]], name)
+            core[words[2], version] = add(core[words[2], version], name)
+        if (words[1] == "live:" || words[1] == "core:")
+            is_real[words[2]] = 1
     }
 }
 END {
@@ -57,11 +75,11 @@ END {
     print "|---|---|---|---|---|---|"
     for (i = 1; i <= rules; i++) {
         verdict = order[i]
-        real += verdict in live || verdict in core
+        real += verdict in is_real
         if (!fired[verdict] || !silent[verdict])
             bad++
         printf "| %s | %s | %d | %d | %s | %s |\n", verdict, states[verdict], fired[verdict],
-            silent[verdict], verdict in live ? live[verdict] : "no", verdict in core ? core[verdict] : "no"
+            silent[verdict], cell(live, verdict), cell(core, verdict)
     }
     printf "\n%d verdicts, %d of them seen on a real QEMU\n", rules, real
     if (!rules)

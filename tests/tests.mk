@@ -66,7 +66,17 @@ check-qemu-run: all $(BUILD)/tests/qmp $(BUILD)/tests/qtest-ring
 	@fixtures/real-qemu/build-guest.sh amd64 >/dev/null
 	@BUILD=$(BUILD) VIRTQ=$(BUILD)/virtq VIRTQ_QMP=$(BUILD)/tests/qmp \
 		VIRTQ_QTEST_RING=$(abspath $(BUILD))/tests/qtest-ring TEST_TIMEOUT=2400 \
-		tests/run.sh check-qemu $(sort $(wildcard tests/qemu/*.sh tests/gdb/qemu-*.sh))
+		tests/run.sh check-qemu $(sort $(wildcard tests/qemu/*.sh tests/gdb/qemu-*.sh)); \
+		status=$$?; $(MAKE) --no-print-directory rules-table && exit $$status
+
+# What fires each verdict, and what it is silent on: the unit test's cases, and the
+# states of real QEMUs in the logs that there are.
+.PHONY: rules-table
+rules-table: $(BUILD)/tests/unit/test_diagnosis
+	@mkdir -p $(BUILD)/tests/logs/rules
+	@CMOCKA_MESSAGE_OUTPUT=TAP $< >$(BUILD)/tests/logs/rules/test_diagnosis.log 2>&1 || \
+		{ cat $(BUILD)/tests/logs/rules/test_diagnosis.log; exit 1; }
+	@BUILD=$(BUILD) tests/rules-table.sh
 
 $(BUILD)/tests/qmp: fixtures/real-qemu/qmp.c
 	$(call say,CC,$@)

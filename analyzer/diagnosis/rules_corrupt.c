@@ -199,6 +199,41 @@ static void show_host_side(const struct subject *subject, struct evidence *evide
 			     queue->inuse.value ? "holds requests" : "holds no request");
 }
 
+static void show_ahead(const struct queue *queue, const char *what, struct fact a,
+		       const char *than_what, struct fact b, struct evidence *evidence)
+{
+	if (is_too_far(queue, a, b))
+		evidence_add(evidence, "%s %s is %u ahead of %s %s, and the ring has %s entries", what,
+			     number(a).text, fact_distance(a, b), than_what, number(b).text,
+			     number(queue->vring_num).text);
+}
+
+static void show_avail_idx(const struct subject *subject, struct evidence *evidence)
+{
+	const struct queue *queue = subject->now.queue;
+
+	show_ahead(queue, "the driver's avail-idx", queue->avail_idx, "last-avail-idx",
+		   queue->last_avail_idx, evidence);
+	show_ahead(queue, "the driver's avail-idx", queue->avail_idx, "used-idx", queue->used_idx,
+		   evidence);
+	show_ahead(queue, "QEMU's shadow-avail-idx", queue->shadow_avail_idx, "last-avail-idx",
+		   queue->last_avail_idx, evidence);
+	show_indices(subject, evidence);
+	if (subject->before.queue)
+		show_interval(subject, evidence);
+}
+
+static void show_used_idx(const struct subject *subject, struct evidence *evidence)
+{
+	const struct queue *queue = subject->now.queue;
+
+	evidence_add(evidence, "QEMU wrote used-idx %s to the ring, where it is %s now",
+		     number(queue->used_idx).text, number(queue->used_ring_idx).text);
+	show_indices(subject, evidence);
+	if (subject->before.queue)
+		show_interval(subject, evidence);
+}
+
 static void show_vhost_indices(const struct subject *subject, struct evidence *evidence)
 {
 	const struct queue *queue = subject->now.queue;
@@ -244,10 +279,13 @@ static void show_duplicate(const struct subject *subject, struct evidence *evide
 	const struct request *first;
 	const struct request *request = find_duplicate(&subject->now, &first);
 
-	if (fact_equal(first->head, request->head))
-		evidence_add(evidence, "head %" PRIu64 " is in flight twice (%s; %s)", request->head.value,
-			     first->found_in ? first->found_in : "in the ring",
-			     request->found_in ? request->found_in : "in the ring");
+	if (fact_equal(first->head, request->head) && first->stage == request->stage)
+		evidence_add(evidence, "head %" PRIu64 " is in flight twice: both requests %s",
+			     request->head.value,
+			     request->stage == REQUEST_IN_DEVICE ? "are in the device" : "wait in the ring");
+	else if (fact_equal(first->head, request->head))
+		evidence_add(evidence, "head %" PRIu64 " is in flight twice: one request is in the device, one waits in the ring",
+			     request->head.value);
 	else
 		evidence_add(evidence, "heads %s and %s have the same indirect table, at 0x%" PRIx64,
 			     number(first->head).text, number(request->head).text,
@@ -307,7 +345,7 @@ static const struct rule rules[] = {
 		.holds = used_idx_is_corrupt,
 		.one_sample = CONFIDENCE_MEDIUM,
 		.two_samples = CONFIDENCE_HIGH,
-		.evidence = show_indices,
+		.evidence = show_used_idx,
 		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "unmapped-ring"),
 		.next = "somebody else wrote to the used ring, or its memory was reused by the guest; look at the driver",
 		.last = true,
@@ -323,7 +361,7 @@ static const struct rule rules[] = {
 		.holds = avail_idx_is_corrupt,
 		.one_sample = CONFIDENCE_MEDIUM,
 		.two_samples = CONFIDENCE_HIGH,
-		.evidence = show_indices,
+		.evidence = show_avail_idx,
 		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "driver-reset"),
 		.next = "the driver, or whatever wrote to its memory, is at fault; QEMU will say \"Guest moved used index\" and break the device when it looks",
 		.last = true,

@@ -261,11 +261,15 @@ static void show_signal(const struct subject *subject, struct evidence *evidence
 			     fact_equal(queue->signalled_used, queue->used_idx) ?
 				     "has decided about the interrupt for all of them" :
 				     "has not decided about the interrupt for the newest");
-	if (fact_is(queue->vector, NO_VECTOR))
+	if (fact_is(queue->vector, NO_VECTOR) && fact_is(view->device->msix_enabled, 0))
+		evidence_add(evidence, "MSI-X is off: the device raises its interrupt line (INTx)");
+	else if (fact_is(queue->vector, NO_VECTOR))
 		evidence_add(evidence, "no MSI-X vector");
 	else
 		evidence_add(evidence, "MSI-X vector %s%s%s", number(queue->vector).text,
-			     vector_is_masked(view) ? ", masked by the guest" : "",
+			     !vector_is_masked(view)		? "" :
+			     fact_true(queue->vector_masked)	? ", masked by the guest" :
+								  ", masked by the guest with all vectors of the device",
 			     fact_true(queue->vector_pending) ? ", pending" : "");
 	show_eventfd("interrupt", queue->vhost ? queue->vhost_call_fd : queue->guest_notifier_fd,
 		     call_count(queue), "nobody has read", evidence);

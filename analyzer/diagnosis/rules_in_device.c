@@ -62,6 +62,11 @@ static bool lock_is_the_same(const struct subject *subject)
 
 /* ---- What the block layer and the device models say ---------------------------------------- */
 
+static bool is_none_or_absent(struct fact count)
+{
+	return fact_is(count, 0) || count.state == FACT_ABSENT;
+}
+
 static bool disk_is_throttled(const struct backend *backend)
 {
 	return fact_true(backend->throttled_reads) || fact_true(backend->throttled_writes);
@@ -97,16 +102,27 @@ static bool waits_for_end_of_drain(const struct view *view)
 	return is_in_device(view) && find_backend(view, disk_queues_in_drain);
 }
 
-/** Not what a drain or the throttle group keeps: what was given to the host. */
+/** The thread that would see that the host is done waits for a lock: then that is the cause. */
+static bool loop_waits_for_lock(const struct view *view)
+{
+	return loop_is_in_lock_cycle(view) || loop_waits_for_sleeper(view);
+}
+
+/**
+ * Not what a drain or the throttle group keeps: what was given to the host. The
+ * count has those too, so that where they cannot be read nobody is blamed.
+ */
 static bool disk_works(const struct backend *backend)
 {
 	return backend->kind == BACKEND_DISK && fact_true(backend->in_flight) &&
-	       !disk_is_throttled(backend) && !fact_true(backend->queued_requests);
+	       is_none_or_absent(backend->throttled_reads) &&
+	       is_none_or_absent(backend->throttled_writes) &&
+	       is_none_or_absent(backend->queued_requests);
 }
 
 static bool is_in_backend_io(const struct view *view)
 {
-	return is_in_device(view) && find_backend(view, disk_works);
+	return is_in_device(view) && find_backend(view, disk_works) && !loop_waits_for_lock(view);
 }
 
 /**
@@ -272,7 +288,6 @@ static void show_age(const struct subject *subject, struct evidence *evidence)
 static void show_in_device(const struct subject *subject, struct evidence *evidence)
 {
 	show_position(subject, evidence);
-	show_requests(subject, evidence);
 	show_age(subject, evidence);
 	show_backends(subject, evidence);
 	show_loop(subject, evidence);
@@ -282,8 +297,8 @@ static void show_in_device(const struct subject *subject, struct evidence *evide
 
 static void show_in_backend(const struct subject *subject, struct evidence *evidence)
 {
+	show_drain(subject, evidence);
 	show_backends(subject, evidence);
-	show_requests(subject, evidence);
 	show_age(subject, evidence);
 	show_position(subject, evidence);
 	show_loop(subject, evidence);
@@ -293,14 +308,7 @@ static void show_deadlock(const struct subject *subject, struct evidence *eviden
 {
 	show_loop(subject, evidence);
 	show_position(subject, evidence);
-	show_requests(subject, evidence);
 	show_age(subject, evidence);
-}
-
-static void show_drained(const struct subject *subject, struct evidence *evidence)
-{
-	show_drain(subject, evidence);
-	show_in_backend(subject, evidence);
 }
 
 /** Threads that sit in the kernel may be the ones that do the I/O: slow storage, not a lost completion. */
@@ -312,6 +320,8 @@ static void show_backend_io(const struct subject *subject, struct evidence *evid
 	size_t shown = 0;
 
 	show_in_backend(subject, evidence);
+	if (is_drained(&subject->now))
+		evidence_add(evidence, "the drain ends when this request does: what began the drain waits for it, and so do requests that came later");
 	for (size_t i = 0; i < sample->thread_num && shown < 3; i++) {
 		const struct thread *thread = &sample->threads[i];
 
@@ -394,7 +404,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
 		.surer = request_is_old,
-		.evidence = show_drained,
+		.evidence = show_in_backend,
 		.considered = CONSIDERED("drained-section", "pre-posted-role", "transient", "torn-read"),
 		.next = "find the job or command that drains the disk (QMP query-block-jobs, query-jobs, the last snapshot or backup command in the log); `thread apply all bt` in gdb shows a bdrv_drain that does not end",
 	},

@@ -3,6 +3,8 @@
  * The driver made a request available, and QEMU has not looked: the kick was
  * not sent, was lost, waits unread, or nobody is there to read it.
  */
+#include <inttypes.h>
+
 #include "diagnosis/predicates.h"
 #include "diagnosis/rules.h"
 #include "diagnosis/show.h"
@@ -66,6 +68,12 @@ static bool is_not_read(const struct view *view)
 	return is_overlooked(view) && kick_is_unread(view) && !fact_is(view->queue->listeners, 0);
 }
 
+/** Its thread does not wait for something else, which would be all there is to say: not-seen/thread-busy. */
+static bool thread_could_read(const struct subject *subject)
+{
+	return !in_all(subject, loop_is_held) || !loop_waits_for_the_same(subject);
+}
+
 /** QEMU asked for no notification. */
 static bool is_silenced(const struct queue *queue)
 {
@@ -78,18 +86,24 @@ static bool is_silenced(const struct queue *queue)
 }
 
 /**
- * Notifications are off, the event loop does not busy-poll and its thread is
- * not in the handler. net tx is off while it waits for its timer: taken-not/tx-burst.
+ * Notifications are off, and the event loop does not busy-poll. net tx is off
+ * while it waits for its timer: taken-not/tx-burst.
  */
 static bool is_suppressed(const struct view *view)
 {
-	const struct context *loop = view_loop(view);
-	const struct thread *thread = view_loop_thread(view);
-
 	return is_overlooked(view) && view->queue->kind != QUEUE_LAZY && is_silenced(view->queue) &&
-	       !kick_is_unread(view) && fact_is(loop->poll_started, 0) &&
-	       (!thread || thread->activity == THREAD_POLLING ||
-		thread->activity == THREAD_UNKNOWN);
+	       !kick_is_unread(view) && fact_is(view_loop(view)->poll_started, 0);
+}
+
+/**
+ * Its thread is not in the handler. What it did in the earlier sample does not
+ * matter: since then it had every chance to look.
+ */
+static bool suppressor_is_idle(const struct subject *subject)
+{
+	const struct thread *thread = view_loop_thread(&subject->now);
+
+	return !thread || thread->activity == THREAD_POLLING || thread->activity == THREAD_UNKNOWN;
 }
 
 static bool suppressor_sleeps(const struct subject *subject)
@@ -167,6 +181,17 @@ static bool nothing_came_twice(const struct subject *subject)
 	return in_both(subject, nothing_came);
 }
 
+/** What waits behind a request that the device has and what is behind it does not take. */
+static bool is_queued_up(const struct view *view)
+{
+	return is_holding_back(view) && is_in_device(view);
+}
+
+static bool is_waiting(const struct view *view)
+{
+	return is_not_seen(view) && !is_queued_up(view);
+}
+
 static bool is_not_seen_in_drain(const struct view *view)
 {
 	return is_not_seen(view) && is_drained(view);
@@ -184,7 +209,13 @@ static void show_not_seen(const struct subject *subject, struct evidence *eviden
 
 static void show_drained(const struct subject *subject, struct evidence *evidence)
 {
+	const struct view *view = &subject->now;
+
 	show_drain(subject, evidence);
+	if (is_in_device(view) && !view->queue->packed)
+		evidence_add(evidence, "%" PRIu64 " earlier request%s of the queue in flight: a drain waits until there is none",
+			     expected_inuse(view->queue),
+			     expected_inuse(view->queue) == 1 ? " is" : "s are");
 	show_not_seen(subject, evidence);
 }
 
@@ -218,7 +249,7 @@ static const struct rule rules[] = {
 	{
 		.verdict = "not-seen/drained",
 		.catalogue = "SP-DRAIN",
-		.title = "the device has not seen the request: its disk is drained",
+		.title = "the device has not seen the request: its disk is drained, or another one of the same event loop",
 		.severity = SEVERITY_STUCK,
 		.owner = OWNER_QEMU,
 		.stalled = true,
@@ -286,6 +317,7 @@ static const struct rule rules[] = {
 		.stalled = true,
 		.needs = NEEDS(QUEUE_FACT(host_notifier_count)),
 		.holds = is_not_read,
+		.holds_between = thread_could_read,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
 		.evidence = show_unread,
@@ -301,6 +333,7 @@ static const struct rule rules[] = {
 		.stalled = true,
 		.needs = NEEDS(QUEUE_FACT(notification), LOOP_FACT(poll_started)),
 		.holds = is_suppressed,
+		.holds_between = suppressor_is_idle,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = suppressor_sleeps,
@@ -348,11 +381,11 @@ static const struct rule rules[] = {
 		.owner = OWNER_QEMU,
 		.fallback = FALLBACK_OF_FAMILY,
 		.stalled = true,
-		.holds = is_not_seen,
+		.holds = is_waiting,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
 		.evidence = show_not_seen,
-		.considered = CONSIDERED("shadow-lag", "pre-posted-role", "transient", "torn-read"),
+		.considered = CONSIDERED("back-pressure", "shadow-lag", "pre-posted-role", "transient", "torn-read"),
 		.next = "the notification was lost, or the thread that serves the queue does not run: look at QEMU's main loop or IOThread (`thread apply all bt`), and whether the guest's vCPUs run; `stop` and `cont` makes QEMU look again",
 	},
 };

@@ -112,11 +112,10 @@ static void show_error_stop(const struct subject *subject, struct evidence *evid
 	const struct backend *disk = find_backend(&subject->now, disk_has_error);
 	const struct queue *queue = subject->now.queue;
 
-	evidence_add(evidence, "the disk's I/O status is %s: a request failed, and the error policy was to stop the VM",
-		     fact_is(disk->iostatus, IOSTATUS_NOSPACE) ? "nospace" : "failed");
+	evidence_add(evidence, "%s: its I/O status is %s: a request failed, and the error policy was to stop the VM",
+		     backend_name(disk).text, fact_is(disk->iostatus, IOSTATUS_NOSPACE) ? "nospace" : "failed");
 	evidence_add(evidence, "QEMU took requests up to last-avail-idx %s and finished them up to used-idx %s",
 		     number(queue->last_avail_idx).text, number(queue->used_idx).text);
-	show_requests(subject, evidence);
 	show_backends(subject, evidence);
 }
 

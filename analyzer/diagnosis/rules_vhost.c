@@ -179,7 +179,6 @@ static void show_in_vhost(const struct subject *subject, struct evidence *eviden
 			     queue->used_flags.value & RING_F_SUPPRESS ? "did not have" : "had");
 	if (queue->vhost)
 		evidence_add(evidence, "QEMU's own indices are stale while vhost runs and were not used");
-	show_requests(subject, evidence);
 	show_interval(subject, evidence);
 }
 
@@ -196,7 +195,8 @@ static void show_used(const struct subject *subject, struct evidence *evidence)
 	evidence_add(evidence, "the guest's used-idx is %s, and the driver asked to be interrupted after used-event %s",
 		     number(queue->used_ring_idx).text, number(queue->used_event).text);
 	show_eventfd("call", queue->vhost_call_fd, queue->vhost_call_count,
-		     "nobody has read: the backend wrote none, or KVM took it", evidence);
+		     "nobody has read", evidence);
+	evidence_add(evidence, "either the backend raised no interrupt, or KVM took it and the guest does not serve it");
 	show_interval(subject, evidence);
 }
 
@@ -217,7 +217,7 @@ static void show_shadow(const struct subject *subject, struct evidence *evidence
 /* A monitor command that looks harmless and is not. */
 #define NEXT_STOPPED_RING                                                                         \
 	". A ring that QEMU's x-query-virtio-queue-status stopped (GET_VRING_BASE) looks like this too, " \
-	"and only a reset of the device starts it again: do not use it on a vhost-user device"
+	"until `stop` and `cont`, or a reset of the device, starts it again: do not use it on a vhost-user device"
 
 static const struct rule rules[] = {
 	{

@@ -69,10 +69,14 @@ void show_eventfd(const char *what, struct fact fd, struct fact count, const cha
 {
 	if (!fact_known(count))
 		return;
-	evidence_add(evidence, "the %s eventfd%s%s%s holds %s %s%s %s", what,
-		     fact_known(fd) ? " (fd " : "", fact_known(fd) ? number(fd).text : "",
-		     fact_known(fd) ? ")" : "", count.value ? number(count).text : "no", what,
-		     plural(count.value), whose);
+	char name[64];
+	snprintf(name, sizeof(name), "%s eventfd%s%s%s", what, fact_known(fd) ? " (fd " : "",
+		 fact_known(fd) ? number(fd).text : "", fact_known(fd) ? ")" : "");
+	if (count.value)
+		evidence_add(evidence, "the %s holds %s %s%s %s", name, number(count).text, what,
+			     plural(count.value), whose);
+	else
+		evidence_add(evidence, "the %s is empty: no %s waits in it", name, what);
 }
 
 void show_notifier(const struct subject *subject, struct evidence *evidence)
@@ -195,62 +199,9 @@ void show_loop(const struct subject *subject, struct evidence *evidence)
 		evidence_add(evidence, "%s busy-polls", loop_name(loop).text);
 }
 
-/* ---- Requests and backends ------------------------------------------------------------------ */
+/* ---- Backends ------------------------------------------------------------------------------- */
 
-enum { REQUESTS_SHOWN = 3 };
-
-static void show_request(const struct request *request, struct evidence *evidence)
-{
-	char text[400];
-	size_t length = 0;
-
-#define ADD(...)                                                                                \
-	do {                                                                                    \
-		if (length < sizeof(text))                                                      \
-			length += (size_t)snprintf(text + length, sizeof(text) - length, __VA_ARGS__); \
-	} while (0)
-	ADD("taken and not finished%s: head %s",
-	    request->source == REQUEST_ESTIMATED ? " (estimated)" : "", number(request->head).text);
-	for (size_t i = 0; i < request->field_num && i < REQUEST_FIELDS_MAX; i++) {
-		const struct request_field *field = &request->fields[i];
-
-		if (field->text[0])
-			ADD(", %s %s", field->name, field->text);
-		else
-			ADD(", %s %" PRIu64, field->name, field->value);
-	}
-	if (fact_known(request->age_ns))
-		ADD(", taken %.1f s ago", (double)request->age_ns.value / 1e9);
-	if (request->found_in)
-		ADD(" (%s)", request->found_in);
-#undef ADD
-	evidence_add(evidence, "%s", text);
-}
-
-void show_requests(const struct subject *subject, struct evidence *evidence)
-{
-	const struct queue *queue = subject->now.queue;
-	size_t shown = 0, num = 0;
-
-	for (size_t i = 0; i < queue->request_num; i++) {
-		if (queue->requests[i].stage != REQUEST_IN_DEVICE)
-			continue;
-		num++;
-		if (shown < REQUESTS_SHOWN) {
-			show_request(&queue->requests[i], evidence);
-			shown++;
-		}
-	}
-	if (num > shown)
-		evidence_add(evidence, "and %zu more", num - shown);
-}
-
-/** "disk disk0 (node0)". */
-struct backend_name {
-	char text[200];
-};
-
-static struct backend_name backend_name(const struct backend *backend)
+struct backend_name backend_name(const struct backend *backend)
 {
 	static const char *const kinds[] = {
 		[BACKEND_DISK] = "disk",	     [BACKEND_NET] = "netdev",
@@ -264,6 +215,18 @@ static struct backend_name backend_name(const struct backend *backend)
 		 backend->node ? " (node " : "", backend->node ? backend->node : "",
 		 backend->node ? ")" : "");
 	return name;
+}
+
+static uint64_t known_number(struct fact fact)
+{
+	return fact_known(fact) ? fact.value : 0;
+}
+
+/** Requests of a disk that have not come to its node. */
+static uint64_t waiting_above(const struct backend *backend)
+{
+	return known_number(backend->throttled_reads) + known_number(backend->throttled_writes) +
+	       known_number(backend->queued_requests);
 }
 
 /** One line for each number that says why a backend may hold requests. */
@@ -283,14 +246,15 @@ static void show_backend(const struct backend *backend, struct evidence *evidenc
 			     fact_true(backend->throttle_timers) ? "; a timer will wake them" :
 								   "");
 	if (fact_true(backend->queued_requests))
-		evidence_add(evidence, "%s: %s request%s wait for the end of a drain", name,
+		evidence_add(evidence, "%s: %s request%s for the end of a drain", name,
 			     number(backend->queued_requests).text,
-			     plural(backend->queued_requests.value));
+			     fact_is(backend->queued_requests, 1) ? " waits" : "s wait");
 	if (fact_true(backend->parked_requests))
 		evidence_add(evidence, "%s: %s request%s parked to be restarted", name,
 			     number(backend->parked_requests).text,
 			     plural(backend->parked_requests.value));
-	if (fact_known(backend->in_flight))
+	/* what waits above it is counted as well, and was told */
+	if (fact_known(backend->in_flight) && backend->in_flight.value > waiting_above(backend))
 		evidence_add(evidence, "%s: the block layer counts %s request%s in flight%s", name,
 			     number(backend->in_flight).text, plural(backend->in_flight.value),
 			     fact_true(backend->flush_active) ? ", a flush among them" : "");
@@ -298,9 +262,9 @@ static void show_backend(const struct backend *backend, struct evidence *evidenc
 		evidence_add(evidence, "%s is busy: it did not take a packet, and tx waits for it%s", name,
 			     fact_is(backend->write_poll, 1) ? " (it waits until it can write)" : "");
 	if (fact_true(backend->incoming_packets))
-		evidence_add(evidence, "%s: %s packet%s wait for the NIC%s", name,
+		evidence_add(evidence, "%s: %s packet%s for the NIC%s", name,
 			     number(backend->incoming_packets).text,
-			     plural(backend->incoming_packets.value),
+			     fact_is(backend->incoming_packets, 1) ? " waits" : "s wait",
 			     fact_is(backend->read_poll, 0)	      ? "; the tap is not read" :
 			     fact_true(backend->receive_disabled) ? "; the NIC refused one and was not asked again" :
 								    "");
@@ -315,20 +279,48 @@ static void show_backend(const struct backend *backend, struct evidence *evidenc
 		evidence_add(evidence, "%s: nobody has opened its chardev on the host", name);
 }
 
-enum { BACKENDS_SHOWN = 4 };
+enum { BACKEND_LINES_MAX = 8 };
 
 void show_backends(const struct subject *subject, struct evidence *evidence)
 {
 	const struct view *view = &subject->now;
-	size_t shown = 0;
+	size_t before = evidence->num, empty_disks = 0;
 
-	for (size_t i = 0; i < view->device->backend_num && shown < BACKENDS_SHOWN; i++) {
+	for (size_t i = 0; i < view->device->backend_num; i++) {
 		const struct backend *backend = &view->device->backends[i];
 
 		if (!backend_serves(backend, view->queue))
 			continue;
-		show_backend(backend, evidence);
-		shown++;
+		empty_disks += fact_is(backend->in_flight, 0);
+		if (evidence->num - before < BACKEND_LINES_MAX)
+			show_backend(backend, evidence);
+	}
+	if (empty_disks && evidence->num == before)
+		evidence_add(evidence, "the block layer counts no request in flight%s",
+			     empty_disks > 1 ? " at any of the disks" : "");
+}
+
+static void show_quiesced(const struct backend *backend, struct evidence *evidence)
+{
+	evidence_add(evidence, "%s is drained: quiesce-counter %s, of its node %s",
+		     backend_name(backend).text, number(backend->quiesce_counter).text,
+		     number(backend->node_quiesce_counter).text);
+}
+
+/** The disks for which an event loop may handle no kicks: those of the whole VM that are drained. */
+static void show_other_drained(const struct sample *sample, struct evidence *evidence)
+{
+	size_t shown = 0;
+
+	for (size_t i = 0; i < sample->device_num; i++) {
+		const struct device *device = &sample->devices[i];
+
+		for (size_t j = 0; j < device->backend_num && shown < 3; j++) {
+			if (!backend_is_quiesced(&device->backends[j]))
+				continue;
+			show_quiesced(&device->backends[j], evidence);
+			shown++;
+		}
 	}
 }
 
@@ -339,10 +331,11 @@ void show_drain(const struct subject *subject, struct evidence *evidence)
 	const struct backend *backend = find_backend(view, backend_is_quiesced);
 
 	if (backend)
-		evidence_add(evidence, "%s is drained: quiesce-counter %s, of its node %s",
-			     backend_name(backend).text, number(backend->quiesce_counter).text,
-			     number(backend->node_quiesce_counter).text);
-	if (loop && fact_true(loop->external_disable_cnt))
-		evidence_add(evidence, "%s is drained: external-disable-cnt %s", loop_name(loop).text,
-			     number(loop->external_disable_cnt).text);
+		show_quiesced(backend, evidence);
+	if (!loop || !fact_true(loop->external_disable_cnt))
+		return;
+	evidence_add(evidence, "%s handles no kicks while a disk of it is drained: external-disable-cnt %s",
+		     loop_name(loop).text, number(loop->external_disable_cnt).text);
+	if (!backend)
+		show_other_drained(view->sample, evidence);
 }

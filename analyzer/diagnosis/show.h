@@ -30,8 +30,11 @@ void show_notifier(const struct subject *subject, struct evidence *evidence);
 /** What the thread of the queue's event loop does. */
 void show_loop(const struct subject *subject, struct evidence *evidence);
 
-/** The oldest requests that QEMU or the backend holds, if they are known. */
-void show_requests(const struct subject *subject, struct evidence *evidence);
+/** "disk disk0 (node node0)". */
+struct backend_name {
+	char text[200];
+};
+struct backend_name backend_name(const struct backend *backend);
 
 /** What the disks, the netdev or the ports behind the queue say. */
 void show_backends(const struct subject *subject, struct evidence *evidence);

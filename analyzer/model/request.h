@@ -53,7 +53,8 @@ struct request {
 	struct fact indirect; /**< Guest-physical address of its indirect table; absent if it has none. */
 	uint64_t started_ns; /**< When the device took it, on CLOCK_MONOTONIC of QEMU's host; 0 if not known. */
 	unsigned int slots; /**< What it adds to inuse: packed: ring entries; split: 1, and so is 0. */
-	struct fact age_ns; /**< Since the device took it; in a core at least so long. Absent if not known. */
+	struct fact age_ns; /**< Since the device took it. Absent if not known. */
+	bool age_is_least; /**< It is at least so old: in a core, which has no clock. */
 	enum chain_fault fault;
 	struct request_field fields[REQUEST_FIELDS_MAX];
 	size_t field_num;

@@ -88,12 +88,27 @@ static bool is_held(const struct queue *queue, uint64_t head)
 	return false;
 }
 
+/**
+ * Did another source find it before? Two objects of QEMU with the same head are
+ * two requests: the driver used the head again before the first was done.
+ */
+static bool is_known(const struct queue *queue, const struct request *request)
+{
+	for (size_t i = 0; i < queue->request_num; i++) {
+		const struct request *known = &queue->requests[i];
+
+		if (known->stage == REQUEST_IN_DEVICE && fact_equal(known->head, request->head) &&
+		    (!known->address || !request->address || known->address == request->address))
+			return true;
+	}
+	return false;
+}
+
 struct virtq_error *requests_add(struct sampler *sampler, struct queue *queue,
 				 const struct request *request)
 {
 	if (request->stage == REQUEST_IN_DEVICE && fact_known(request->head) &&
-	    (request->head.value >= queue->vring_num.value ||
-	     is_held(queue, request->head.value)))
+	    (request->head.value >= queue->vring_num.value || is_known(queue, request)))
 		return NULL;
 	if (queue->request_num >= REQUESTS_KEPT_MAX) {
 		requests_note(queue, error_new(VIRTQ_ERROR_LIMIT, "more than %d, the rest was left out",
@@ -817,6 +832,7 @@ void qemu_set_ages(struct sample *sample, uint64_t now_ns, uint64_t oldest_ns)
 				    (!now_ns && started == now))
 					continue;
 				request->age_ns = fact_of(now - started);
+				request->age_is_least = !now_ns;
 			}
 		}
 	}

@@ -111,16 +111,25 @@ static void add_queue_name(const struct view *view, struct buffer *buffer, size_
 
 /* ---- What was looked at --------------------------------------------------------- */
 
-static void add_context(const struct view *view, struct buffer *buffer)
+/** What was looked at, and how often. */
+static void add_sampling(const struct view *view, struct buffer *buffer)
 {
-	const struct analysis *analysis = view->analysis;
-	const struct analysis_context *context = &analysis->context;
-	_cleanup_buffer_ struct buffer text = { 0 }, time = { 0 }, up = { 0 };
+	_cleanup_buffer_ struct buffer text = { 0 };
 
 	view_add_header(view, &text);
 	buffer_add(buffer, "<p class=\"dim\">");
 	add_escaped_html(buffer, buffer_text(&text));
-	buffer_add(buffer, "</p>\n<dl>\n");
+	buffer_add(buffer, "</p>\n");
+	buffer->failed |= text.failed;
+}
+
+static void add_context(const struct view *view, struct buffer *buffer)
+{
+	const struct analysis *analysis = view->analysis;
+	const struct analysis_context *context = &analysis->context;
+	_cleanup_buffer_ struct buffer time = { 0 }, up = { 0 };
+
+	buffer_add(buffer, "<h2>Where and when</h2>\n<dl>\n");
 	if (context->time)
 		document_add_time(&time, context->time, false);
 	if (context->started && context->time >= context->started)
@@ -138,7 +147,7 @@ static void add_context(const struct view *view, struct buffer *buffer)
 	add_pair(buffer, "command", analysis->target.command);
 	add_pair(buffer, "replaced for privacy", context->replaced);
 	buffer_add(buffer, "</dl>\n");
-	buffer->failed |= text.failed || time.failed || up.failed;
+	buffer->failed |= time.failed || up.failed;
 }
 
 /* ---- A ring ----------------------------------------------------------------------------- */
@@ -640,7 +649,7 @@ struct virtq_error *report_html(const struct analysis *analysis, struct buffer *
 	buffer_add(buffer, style);
 	buffer_add(buffer, "</style>\n</head>\n<body>\n");
 	TRY(add_heading(&view, buffer));
-	add_context(&view, buffer);
+	add_sampling(&view, buffer);
 	buffer_add(buffer, "<h2>Findings</h2>\n");
 	size_t before = buffer->length;
 	TRY(add_findings(&view, buffer));
@@ -650,6 +659,7 @@ struct virtq_error *report_html(const struct analysis *analysis, struct buffer *
 	add_table(&view, buffer);
 	buffer_add(buffer, "<h2>Rings</h2>\n");
 	add_rings(&view, buffer);
+	add_context(&view, buffer);
 	add_threads(&view, buffer);
 	buffer_add(buffer, "<p class=\"dim\">virtq " VIRTQ_VERSION ". The rings run clockwise from the top; "
 			   "snapshot.core, beside this page, is what it was drawn from.</p>\n"

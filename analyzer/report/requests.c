@@ -49,15 +49,22 @@ static void add_fields(struct buffer *buffer, const struct request *request)
 	}
 }
 
-static void add_age(struct buffer *buffer, struct fact age_ns)
+static void add_age(struct buffer *buffer, const struct request *request)
 {
-	if (!fact_known(age_ns))
+	const char *least = request->age_is_least ? "at least " : "";
+
+	if (!fact_known(request->age_ns))
 		return;
-	uint64_t ms = age_ns.value / 1000000;
-	if (ms < 10000)
-		buffer_printf(buffer, "; taken %" PRIu64 " ms ago", ms);
+	uint64_t ms = request->age_ns.value / 1000000;
+	if (!ms && request->age_is_least) /* says nothing */
+		return;
+	if (ms < 1000)
+		buffer_printf(buffer, "; taken %s%" PRIu64 " ms ago", least, ms);
+	else if (ms < 10000)
+		buffer_printf(buffer, "; taken %s%" PRIu64 ".%" PRIu64 " s ago", least, ms / 1000,
+			      ms / 100 % 10);
 	else
-		buffer_printf(buffer, "; taken %" PRIu64 " s ago", ms / 1000);
+		buffer_printf(buffer, "; taken %s%" PRIu64 " s ago", least, ms / 1000);
 }
 
 void requests_add_line(struct buffer *buffer, const struct request *request)
@@ -71,13 +78,14 @@ void requests_add_line(struct buffer *buffer, const struct request *request)
 	if (request->source == REQUEST_ESTIMATED)
 		buffer_add(buffer, " (estimated)");
 	add_fields(buffer, request);
-	add_age(buffer, request->age_ns);
+	add_age(buffer, request);
 	if (request->found_in)
 		buffer_printf(buffer, "; %s", request->found_in);
-	if (fact_known(request->descriptors))
+	/* of a wrong chain no more is counted than what comes before the fault */
+	if (fact_known(request->descriptors) && !fault)
 		buffer_printf(buffer, "; %" PRIu64 " descriptor%s", request->descriptors.value,
 			      request->descriptors.value == 1 ? "" : "s");
-	if (fact_known(request->out_length) && fact_known(request->in_length))
+	if (fact_known(request->out_length) && fact_known(request->in_length) && !fault)
 		buffer_printf(buffer, ", %" PRIu64 " bytes out, %" PRIu64 " in",
 			      request->out_length.value, request->in_length.value);
 	if (fault)

@@ -23,7 +23,7 @@ browse() {
         2>"$tap_dir/browser.log"
 }
 
-for scenario in stuck roles packed-stuck hostile-names vhost-pending; do
+for scenario in stuck roles packed-stuck held-tracked hostile-names vhost-pending; do
     fixtures/mini-qemu/make-core.sh "$BUILD/mini-qemu/mini-qemu-7.2" "fixtures/mini-qemu/scenarios/$scenario.scn" \
         "$tap_dir/core" >"$tap_dir/make.log" 2>&1
     page=$tap_dir/$scenario.html
@@ -33,10 +33,13 @@ for scenario in stuck roles packed-stuck hostile-names vhost-pending; do
     rings=$("$VIRTQ" --json --no-cache "$tap_dir/core" 2>/dev/null | jq '[.devices[].queues[] | select(."set-up" and .readable)] | length')
     # a ring that is stuck is drawn once more, beside its finding
     check "$scenario: $rings rings are drawn" test "$(grep -c '<svg class="ring"' "$tap_dir/dom")" -ge "$rings"
+    heads=$("$VIRTQ" --json --no-cache "$tap_dir/core" 2>/dev/null | jq '[.devices[].queues[].requests[] | select(.head != null)] | length')
+    check "$scenario: $heads heads in flight are drawn" test "$(grep -c '<path class="head ' "$tap_dir/dom")" -ge "$heads"
     contains "$scenario: it is whole" "$(tail -n 5 "$tap_dir/dom")" "what it was drawn from"
     equal "$scenario: nothing is fetched" "" "$(grep -oE '(src|href)="[^"#][^"]*' "$tap_dir/dom" | grep -v 'href="data:,')"
     equal "$scenario: no script" 0 "$(grep -ci '<script' "$tap_dir/dom")"
 done
+check "there were heads to draw" grep -q '<path class="head in-device"' "$tap_dir/held-tracked.html"
 page=$tap_dir/stuck.html
 browse "$page" --dump-dom >"$tap_dir/dom"
 contains "the finding is the heading" "$(cat "$tap_dir/dom")" '<h1><span class="stuck">disk0 queue 0 (request):</span> the device has the request'
@@ -55,7 +58,7 @@ check "they are not the same" sh -c '! cmp -s "$@"' - "$pictures/light.png" "$pi
 browse "$page" --no-pdf-header-footer --print-to-pdf="$tap_dir/page.pdf" >/dev/null
 if command -v pdftotext >/dev/null; then
     paper=$(pdftotext -layout "$tap_dir/page.pdf" - 2>&1)
-    contains "on paper: the finding" "$paper" "in-device/in-flight"
+    contains "on paper: the finding" "$paper" "in-device/backend-io"
     contains "on paper: the ring's numbers" "$paper" "1 in the device"
     contains "on paper: the table" "$paper" "inuse"
 else

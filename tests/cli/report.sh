@@ -74,7 +74,7 @@ apart() {
     sed 's/samples [0-9.]* s apart/samples apart/'
 }
 reference=$(answer "$pid" --interval 0.2 | apart)
-contains "two samples prove more than one" "$reference" "in-device/stuck"
+contains "two samples prove more than one" "$reference" "in-device/backend-io"
 equal "the report says the same as the live one" "$reference" "$(answer "$tap_dir/live.tgz" | apart)"
 equal "so does the snapshot" "$reference" "$(answer "$tap_dir/live.core" | apart)"
 contains "it says what it is of" "$("$VIRTQ" "$tap_dir/live.tgz")" "snapshot $tap_dir/live.tgz of process $pid: QEMU 7.2.22"
@@ -86,7 +86,7 @@ check "one that moves" live moving
 "$VIRTQ" snapshot --interval 0.3 "$pid" -o "$tap_dir/moving.core"
 end_live
 contains "what moved, moves in the snapshot" "$("$VIRTQ" "$tap_dir/moving.core")" "ok/moving"
-contains "what did not is stuck" "$("$VIRTQ" "$tap_dir/moving.core")" "in-device/stuck"
+contains "what did not is stuck" "$("$VIRTQ" "$tap_dir/moving.core")" "in-device/backend-io"
 "$VIRTQ" snapshot "$tap_dir/moving.core" -o "$tap_dir/again.core"
 equal "a snapshot of the snapshot says the same" "$(answer "$tap_dir/moving.core")" "$(answer "$tap_dir/again.core")"
 
@@ -103,8 +103,8 @@ equal "the sizes are right" "$(cd "$report" && stat -c '# %s bytes %n' report.tx
 equal "the archive is the owner's" 600 "$(stat -c %a "$tap_dir/live.tgz")"
 equal "the snapshot is the owner's" 600 "$(stat -c %a "$tap_dir/live.core")"
 contains "the layout is one that --layout reads" "$("$VIRTQ" --no-cache --layout "$report/layout.txt" "$report/snapshot.core")" \
-    "in-device/stuck"
-contains "the text has the answer first" "$(cat "$report/report.txt")" "disk0 queue 0 (request): the device has the request and does not finish it"
+    "in-device/backend-io"
+contains "the text has the answer first" "$(cat "$report/report.txt")" "disk0 queue 0 (request): the device has the request, and its disk on the host has not finished it"
 contains "the text has the host" "$(cat "$report/report.txt")" "$(uname -sr)"
 contains "the text has the threads" "$(cat "$report/report.txt")" " S  ppoll"
 equal "the text alone, as it is in the archive" "$(grep -v '^virtq\|^vm\|^[a-z]* [0-9]*:\|^snapshot\|virtq show\|^one sample\|^two' "$report/report.txt")" \

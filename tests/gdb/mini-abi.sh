@@ -86,7 +86,7 @@ equal "libvirtq.so exports virtq.h, and nothing else" "" \
 # finds its xmalloc and xrealloc: functions of the same meaning, which are not called, as memory comes from gdb.
 for form in "${forms[@]}"; do
     LD_DEBUG=bindings LD_DEBUG_OUTPUT=$tap_dir/bindings in_gdb "$form" "$mini" "$core" -- virtq >"$tap_dir/out"
-    contains "$form: virtq has run" "$(<"$tap_dir/out")" "in-device/in-flight"
+    contains "$form: virtq has run" "$(<"$tap_dir/out")" "in-device/backend-io"
     check "$form: our libbfd was bound" grep -q 'libbfd[^ ]* .* to .*libbfd' "$tap_dir"/bindings.*
     form_options "$form"
     program=$(realpath "$(command -v "$gdb")")

@@ -34,7 +34,7 @@ for form in "${forms[@]}"; do
     output=$(in_gdb "$form" "$mini" "$core" -ex "cd /" -- "virtq check disk0" "virtq show $address" \
         "virtq layout -o $tap_dir/layout.$form" "virtq layout" "virtq --layout $tap_dir/layout.$form --no-cache -q" \
         "pipe virtq | grep -c ^0" "set width 70" "virtq disk0:0")
-    contains "$form: one device, from another directory" "$(part "$output" "virtq check disk0")" "in-device/in-flight"
+    contains "$form: one device, from another directory" "$(part "$output" "virtq check disk0")" "in-device/backend-io"
     contains "$form: an address" "$(part "$output" "virtq show $address")" "disk0 queue 0 (request): split ring"
     equal "$form: the layout is the command line's" "$("$VIRTQ" layout "$mini")" "$(<"$tap_dir/layout.$form")"
     equal "$form: and printed" "$(<"$tap_dir/layout.$form")" "$(part "$output" "virtq layout")"
@@ -57,9 +57,9 @@ done
 output=$(in_gdb python "$mini" "$core" -- "virtq report -o $tap_dir/report.tar.gz" "virtq snapshot -o $tap_dir/snapshot" \
     "virtq report --format text" "virtq snapshot" "virtq snapshot -o $tap_dir/snapshot" "virtq report disk0")
 for file in report.tar.gz snapshot; do
-    contains "$file opens" "$("$VIRTQ" --layout "$tap_dir/layout.python" "$tap_dir/$file" 2>&1)" "in-device/in-flight"
+    contains "$file opens" "$("$VIRTQ" --layout "$tap_dir/layout.python" "$tap_dir/$file" 2>&1)" "in-device/backend-io"
 done
-contains "report as text" "$(part "$output" "virtq report --format text")" "in-device/in-flight"
+contains "report as text" "$(part "$output" "virtq report --format text")" "in-device/backend-io"
 equal "only the owner may read it" 600 "$(stat -c %a "$tap_dir/snapshot")"
 contains "snapshot needs a file" "$output" "virtq: snapshot needs -o FILE"
 contains "a file that is there" "$output" "File exists (--force replaces it)"

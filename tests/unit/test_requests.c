@@ -442,6 +442,28 @@ static void test_block_others(void **state)
 	assert_false(device->queues[0].requests_complete);
 }
 
+/** The driver used a head again before its request was done: both are held. */
+static void test_block_twice(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct builder_queue *queue = &fixture->block->queues[0];
+	uint64_t first = track_read(fixture, 0, 64, 300);
+
+	track_read(fixture, 0, 128, 400);
+	/* the same object in another list is the same request */
+	track(fixture, coroutine(fixture, SYMBOL(blk_aio_read_entry),
+				 SYMBOL(virtio_blk_rw_complete), fixture->disk.blk, first));
+	set_indices(fixture, queue, 10, 12, 12);
+	const struct device *device = sampled(fixture, fixture->block);
+	assert_no_problem(&device->queues[0]);
+	assert_int_equal(device->queues[0].request_num, 2);
+	assert_true(device->queues[0].requests_complete);
+	assert_block(&device->queues[0].requests[0], "in", 64, 4096);
+	assert_block(&device->queues[0].requests[1], "in", 128, 4096);
+	assert_true(fact_is(device->queues[0].requests[0].head, 0));
+	assert_true(fact_is(device->queues[0].requests[1].head, 0));
+}
+
 static void test_block_hostile(void **state)
 {
 	struct fixture *fixture = *state;
@@ -505,7 +527,7 @@ static void test_block_lists_of_lists(void **state)
 	set_indices(fixture, queue, 10, 11, 11);
 	const struct device *device = sampled(fixture, fixture->block);
 	assert_problem(device->queues[0].requests_problem, "all lists together");
-	assert_int_equal(device->queues[0].request_num, 1);
+	assert_int_equal(device->queues[0].request_num, MERGED);
 }
 
 /* ---- Disks ------------------------------------------------------------------------- */
@@ -1053,6 +1075,7 @@ int main(void)
 		cmocka_unit_test(test_block_32_bits),
 		TEST(test_block_parked),
 		TEST(test_block_others),
+		TEST(test_block_twice),
 		TEST(test_block_hostile),
 		TEST(test_block_lists_of_lists),
 		TEST(test_disk),

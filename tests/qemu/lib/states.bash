@@ -5,8 +5,9 @@
 # common.bash. Each state ends in a line of the form
 #   # state: QEMU 7.2, NAME | live: VERDICT CONFIDENCE | core: VERDICT CONFIDENCE
 #
-# Environment: STRICT=1 compares whole verdicts, and what virtq says of the request; else only their families.
-STRICT=${STRICT:-}
+# Environment: STRICT= compares families of verdicts only; else whole verdicts, and what virtq says of the request.
+# TEXT=1 also prints what people are told of each state.
+STRICT=${STRICT-1}
 
 # expect_verdict NAME LIVE CORE [FAMILY...]: the verdicts of a state; "-" for a core that cannot hold it. FAMILY, if the
 # state is not to be judged by the families of these verdicts.
@@ -49,17 +50,24 @@ _judge() {
     equal "$what: nothing is found elsewhere" "" "$(accusations "$device" "$queue" "${@:6}")"
 }
 
+# text TARGET: with TEXT=1, virtq's answer in words, as comments.
+text() {
+    [[ ${TEXT:-} != 1 ]] || "$VIRTQ" --interval=1 "$1" 2>&1 | sed 's/^/#   /'
+}
+
 # state NAME DEVICE QUEUE [ELSEWHERE...]: virtq names it, live and from a core.
 state() {
     local name=$1 device=$2 queue=$3 what="QEMU $qemu_series, $1" live core='not asked'
     run --json --interval=1 "$vm_pid"
     live_output=$output
+    text "$vm_pid"
     live=$(queue_json "$device" "$queue" '"\(.verdict) \(.confidence)"')
     _judge "$what, live" "$name" "${live_verdict[$name]}" "${@:2}"
     check "$what, live: the answer is complete" jq -e '.complete and .error == null' <<<"$output"
     if [[ ${core_verdict[$name]} != - ]]; then
         vm_core "$tap_dir/core" || no_go "$what: a core"
         run --json "$tap_dir/core"
+        text "$tap_dir/core"
         rm -f "$tap_dir/core"
         core=$(queue_json "$device" "$queue" '"\(.verdict) \(.confidence)"')
         _judge "$what, core" "$name" "${core_verdict[$name]}" "${@:2}"
