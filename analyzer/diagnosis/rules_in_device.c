@@ -310,7 +310,8 @@ static void show_deadlock(const struct subject *subject, struct evidence *eviden
 static void show_backend_io(const struct subject *subject, struct evidence *evidence)
 {
 	const struct sample *sample = subject->now.sample;
-	size_t shown = 0, known = 0;
+	bool all_known = subject->before.queue && sample->thread_num;
+	size_t shown = 0;
 
 	show_in_backend(subject, evidence);
 	if (is_drained(&subject->now))
@@ -318,7 +319,8 @@ static void show_backend_io(const struct subject *subject, struct evidence *evid
 	for (size_t i = 0; i < sample->thread_num && shown < 3; i++) {
 		const struct thread *thread = &sample->threads[i];
 
-		known += thread->state != 0;
+		/* a core does not say */
+		all_known &= thread->state != 0;
 		if (thread->state != 'D')
 			continue;
 		evidence_add(evidence, "thread %d%s%s is in uninterruptible sleep%s%s", (int)thread->tid,
@@ -326,7 +328,7 @@ static void show_backend_io(const struct subject *subject, struct evidence *evid
 			     thread->syscall[0] ? " in " : "", thread->syscall);
 		shown++;
 	}
-	if (subject->before.queue && known && !shown)
+	if (all_known && !shown)
 		evidence_add(evidence, "no thread of QEMU is in uninterruptible sleep: if the host's storage is idle, the completion was lost");
 }
 

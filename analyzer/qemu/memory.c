@@ -173,8 +173,12 @@ void members_read(const struct qemu *qemu, const struct member_read *reads, size
 	}
 }
 
-struct virtq_error *list_walk_step(struct list_walk *walk, uint64_t element, const char *what)
+struct virtq_error *list_walk_step(const struct qemu *qemu, struct list_walk *walk,
+				   uint64_t element, const char *what)
 {
+	if (qemu->steps && ++*qemu->steps > LIST_STEPS_MAX)
+		return error_new(VIRTQ_ERROR_LIMIT, "%s: all lists together have more than %d elements",
+				 what, LIST_STEPS_MAX);
 	if (walk->steps && element == walk->mark)
 		return error_new(VIRTQ_ERROR_BAD_DATA, "%s: the list comes back to 0x%llx after %zu elements",
 				 what, (unsigned long long)element, walk->steps);

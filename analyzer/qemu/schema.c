@@ -126,7 +126,9 @@ struct virtq_error *qemu_schema_check(const struct layout *layout)
 	static const enum qemu_query copied[] = { QEMU_STRUCT_VirtQueue,
 						  QEMU_STRUCT_VRingMemoryRegionCaches,
 						  QEMU_STRUCT_FlatRange,
-						  QEMU_STRUCT_VirtIOPCIQueue };
+						  QEMU_STRUCT_VirtIOPCIQueue,
+						  QEMU_STRUCT_VirtIOIRQFD,
+						  QEMU_STRUCT_VirtQueueElement };
 
 	if (layout->pointer_size != 4 && layout->pointer_size != 8)
 		return error_new(VIRTQ_ERROR_BAD_DATA, "layout: pointer size is %u, expected 4 or 8",
@@ -145,6 +147,19 @@ struct virtq_error *qemu_schema_check(const struct layout *layout)
 					 (unsigned long long)item->offset,
 					 (unsigned long long)item->size,
 					 (unsigned long long)(owner->present ? owner->size : 0));
+	}
+	/* what a struct begins with is read into the same bytes */
+	for (size_t i = 0; i < QEMU_QUERY_NUM; i++) {
+		enum qemu_query parent = qemu_schema_parent((enum qemu_query)i);
+		const struct layout_item *item = &layout->items[i];
+
+		if (parent != QEMU_QUERY_NUM && item->present && layout->items[parent].present &&
+		    layout->items[parent].size > item->size)
+			return error_new(VIRTQ_ERROR_BAD_DATA,
+					 "layout: struct %s has %llu bytes, and struct %s, which it begins with, %llu",
+					 queries[i].name, (unsigned long long)item->size,
+					 queries[parent].name,
+					 (unsigned long long)layout->items[parent].size);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(copied); i++) {
 		const struct layout_item *item = &layout->items[copied[i]];

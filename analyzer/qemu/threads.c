@@ -200,6 +200,11 @@ struct virtq_error *threads_read(struct sampler *sampler)
 	TRY(error);
 	if (!num)
 		return NULL;
+	if (num > SAMPLE_THREADS_MAX) {
+		sampler_note(sampler, error_new(VIRTQ_ERROR_LIMIT, "%zu threads, the first %d are looked at",
+						num, SAMPLE_THREADS_MAX));
+		num = SAMPLE_THREADS_MAX;
+	}
 	sample->threads = array_new(num, sizeof(*sample->threads));
 	if (!sample->threads)
 		return &virtq_error_no_memory;
