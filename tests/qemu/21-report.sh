@@ -54,7 +54,7 @@ round_trip() {
     check "a report of the live VM" "$VIRTQ" report --no-cache --force "$vm_pid" -o "$tap_dir/live.tgz"
     check "a snapshot of the live VM" "$VIRTQ" snapshot --no-cache --force "$vm_pid" -o "$tap_dir/live.core"
     reference=$(answer "$vm_pid" --no-cache | stands_still)
-    contains "the live VM has a stuck disk" "$reference" '"verdict": "in-device/stuck"'
+    contains "the live VM has a stuck disk" "$reference" '"verdict": "in-device/throttled"'
     equal "the report says what the live VM said" "$reference" "$(answer "$tap_dir/live.tgz" --no-cache | stands_still)"
     equal "so does the snapshot" "$reference" "$(answer "$tap_dir/live.core" --no-cache | stands_still)"
     vm_core "$tap_dir/core" || no_go "gcore"
@@ -66,7 +66,7 @@ round_trip() {
         tar -C "$tap_dir/files.$report" -xzf "$tap_dir/$report.tgz"
     done
     of_core=$(answer "$tap_dir/core" --no-cache)
-    contains "the core has a stuck disk" "$of_core" "in-device/in-flight"
+    contains "the core has a stuck disk" "$of_core" "in-device/throttled"
     equal "core and report: the same to the byte" "$of_core" "$(answer "$tap_dir/core.tgz" --no-cache)"
     equal "core and snapshot: the same to the byte" "$of_core" "$(answer "$tap_dir/core.core" --no-cache)"
     equal "core and snapshot, with the reader's debug info" "$of_core" \
