@@ -283,7 +283,9 @@ static struct virtq_error *open_callbacks(struct virtq_session *session,
 				  session->layout->pointer_size, &session->target));
 	TRY(check_build_id(id, target_get_build_id(session->target, id, sizeof(id)),
 			   session->layout));
-	session->qemu = (struct qemu){ session->target, session->layout, placed.load_bias };
+	session->qemu.target = session->target;
+	session->qemu.layout = session->layout;
+	session->qemu.bias = placed.load_bias;
 	TRY(copy_string(callbacks->executable, &session->executable));
 	TRY(copy_string(callbacks->description, &session->description));
 	log_line(options, "layout from %s, load bias 0x%llx", session->layout->origin,

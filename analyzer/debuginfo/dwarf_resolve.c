@@ -324,6 +324,28 @@ static struct virtq_error *find_units(struct resolver *resolver)
 /* ------------------------------------------------------------------ */
 /* Walks. */
 
+static bool type_is_found(const struct resolver *resolver, const char *name)
+{
+	for (size_t i = 0; i < resolver->want_num; i++)
+		if (resolver->wants[i].kind == WANT_TYPE && is_found(&resolver->wants[i]) &&
+		    !strcmp(resolver->wants[i].name, name))
+			return true;
+	return false;
+}
+
+/* A type that is there under its other name. */
+static bool is_renamed(const struct resolver *resolver, const struct want *want)
+{
+	for (size_t i = 0; want->kind == WANT_TYPE && i < resolver->schema->rename_num; i++) {
+		const char *const *names = resolver->schema->renames[i].names;
+
+		for (size_t j = 0; j < 2; j++)
+			if (!strcmp(want->name, names[j]))
+				return type_is_found(resolver, names[!j]);
+	}
+	return false;
+}
+
 static void open_wants(struct resolver *resolver, unsigned int unit)
 {
 	resolver->unit = unit;
@@ -332,8 +354,9 @@ static void open_wants(struct resolver *resolver, unsigned int unit)
 	for (size_t i = 0; i < resolver->want_num; i++) {
 		struct want *want = &resolver->wants[i];
 
-		want->open =
-			unit == NO_UNIT ? !is_found(want) && !want->hopeless : want->unit == unit;
+		want->open = unit == NO_UNIT ? !is_found(want) && !want->hopeless &&
+						       !is_renamed(resolver, want) :
+					       want->unit == unit;
 		resolver->open_num += want->open;
 		resolver->open_code |= want->open && is_code(want);
 	}

@@ -53,12 +53,22 @@ struct layout_query {
 	uint16_t size;
 };
 
+/**
+ * Two names of a type, from before and after it was renamed: a binary has one
+ * of them, and the other one is not searched for.
+ */
+struct layout_rename {
+	const char *names[2];
+};
+
 /** All that is asked of a binary. Static data of the caller's. */
 struct layout_schema {
 	const struct layout_unit *units;
 	size_t unit_num;
 	const struct layout_query *queries;
 	size_t query_num;
+	const struct layout_rename *renames;
+	size_t rename_num;
 };
 
 struct layout_enumerator {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
 #include "diagnosis/predicates.h"
 #include "vring/vring.h"
 
@@ -176,6 +178,26 @@ bool loop_sleeps(const struct view *view)
 	const struct thread *thread = view_loop_thread(view);
 
 	return thread && thread->activity == THREAD_POLLING && fact_is(loop->poll_started, 0);
+}
+
+bool handler_may_run(const struct view *view)
+{
+	const struct thread *thread = view_loop_thread(view);
+
+	return thread && thread->activity != THREAD_POLLING && thread->activity != THREAD_UNKNOWN;
+}
+
+/** A core's threads have no state, but for those on a CPU. */
+bool is_of_one_instant(const struct subject *subject)
+{
+	const struct sample *sample = subject->now.sample;
+
+	if (subject->before.queue)
+		return false;
+	for (size_t i = 0; i < sample->thread_num; i++)
+		if (sample->threads[i].state && !strchr("RTt", sample->threads[i].state))
+			return false;
+	return true;
 }
 
 static bool nobody_runs(const struct view *view)

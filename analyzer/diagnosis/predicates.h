@@ -82,6 +82,16 @@ bool loop_is_held(const struct view *view);
 /** The loop's thread sleeps until events come, and does not busy-poll. */
 bool loop_sleeps(const struct view *view);
 
+/** The loop's thread may be in the queue's handler, between taking a request and counting it or passing it on. */
+bool handler_may_run(const struct view *view);
+
+/**
+ * There is one sample, and it shows one instant: of a core, or of a stopped
+ * process. Of a running one the threads, mutexes and lists of requests are read
+ * later than the indices, and may be further.
+ */
+bool is_of_one_instant(const struct subject *subject);
+
 /**
  * Between the two samples the guest had time to notice, and nothing to do: it
  * was long enough, and each time no thread of QEMU, and so no vCPU, wanted to

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Rings that cannot be read or are not mapped, and what cannot be. */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "diagnosis/predicates.h"
 #include "diagnosis/rules.h"
@@ -49,6 +50,15 @@ static bool inuse_is_corrupt(const struct view *view)
 	if (queue->inuse.value > queue->vring_num.value)
 		return true;
 	return !has_feature(view, VIRTIO_F_IN_ORDER) && queue->inuse.value != expected_inuse(queue);
+}
+
+/**
+ * QEMU counts a request after it moved its index, with the mapping of the
+ * request's memory in between, and writes the guest's used index before its own.
+ */
+static bool count_is_no_moment(const struct subject *subject)
+{
+	return subject->before.queue || !handler_may_run(&subject->now);
 }
 
 /**
@@ -117,21 +127,53 @@ static bool chain_itself_is_wrong(const struct subject *subject)
 	return in_all(subject, fault_is_in_the_chain);
 }
 
+/** What is not known comes last. */
+static int compare_facts(struct fact a, struct fact b)
+{
+	if (fact_known(a) != fact_known(b))
+		return fact_known(a) ? -1 : 1;
+	return !fact_known(a) || a.value == b.value ? 0 : a.value < b.value ? -1 : 1;
+}
+
+static int compare_heads(const void *left, const void *right)
+{
+	const struct request *a = *(const struct request *const *)left;
+	const struct request *b = *(const struct request *const *)right;
+	int order = compare_facts(a->head, b->head);
+
+	return order ? order : a < b ? -1 : a > b;
+}
+
+static int compare_indirects(const void *left, const void *right)
+{
+	const struct request *a = *(const struct request *const *)left;
+	const struct request *b = *(const struct request *const *)right;
+	int order = compare_facts(a->indirect, b->indirect);
+
+	return order ? order : a < b ? -1 : a > b;
+}
+
 /** Two requests in flight that cannot both be: the same head, or one indirect table. */
 static const struct request *find_duplicate(const struct view *view, const struct request **first)
 {
+	const struct request *exact[REQUESTS_KEPT_MAX];
 	const struct queue *queue = view->queue;
+	size_t num = 0;
 
-	for (size_t i = 0; i < queue->request_num; i++) {
-		const struct request *request = &queue->requests[i];
-
-		for (size_t j = 0; j < i && request->source == REQUEST_EXACT; j++) {
-			*first = &queue->requests[j];
-			if ((*first)->source == REQUEST_EXACT &&
-			    (fact_equal((*first)->head, request->head) ||
-			     fact_equal((*first)->indirect, request->indirect)))
-				return request;
-		}
+	for (size_t i = 0; i < queue->request_num && num < REQUESTS_KEPT_MAX; i++)
+		if (queue->requests[i].source == REQUEST_EXACT)
+			exact[num++] = &queue->requests[i];
+	qsort(exact, num, sizeof(*exact), compare_heads);
+	for (size_t i = 1; i < num; i++) {
+		*first = exact[i - 1];
+		if (fact_equal((*first)->head, exact[i]->head))
+			return exact[i];
+	}
+	qsort(exact, num, sizeof(*exact), compare_indirects);
+	for (size_t i = 1; i < num; i++) {
+		*first = exact[i - 1];
+		if (fact_equal((*first)->indirect, exact[i]->indirect))
+			return exact[i];
 	}
 	return NULL;
 }
@@ -310,10 +352,12 @@ static const struct rule rules[] = {
 		.stalled = true,
 		.foremost = true,
 		.holds = used_idx_is_corrupt,
-		.one_sample = CONFIDENCE_MEDIUM,
+		.holds_between = count_is_no_moment,
+		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
+		.surer = is_of_one_instant,
 		.evidence = show_used_idx,
-		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "unmapped-ring"),
+		.considered = CONSIDERED("torn-read", "handler-at-work", "stale-vhost-fields", "unmapped-ring"),
 		.next = "somebody else wrote to the used ring, or its memory was reused by the guest; look at the driver",
 		.last = true,
 	},
@@ -358,10 +402,12 @@ static const struct rule rules[] = {
 		.stalled = true,
 		.foremost = true,
 		.holds = inuse_is_corrupt,
-		.one_sample = CONFIDENCE_MEDIUM,
+		.holds_between = count_is_no_moment,
+		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
+		.surer = is_of_one_instant,
 		.evidence = show_inuse,
-		.considered = CONSIDERED("torn-read", "stale-vhost-fields", "in-order", "packed-inuse"),
+		.considered = CONSIDERED("torn-read", "handler-at-work", "stale-vhost-fields", "in-order", "packed-inuse"),
 		.next = "a request was lost or completed twice inside QEMU: report it to QEMU with its version and device type",
 	},
 	{
@@ -388,8 +434,9 @@ static const struct rule rules[] = {
 		.stalled = true,
 		.foremost = true,
 		.holds = head_is_duplicate,
-		.one_sample = CONFIDENCE_MEDIUM,
+		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
+		.surer = is_of_one_instant,
 		.evidence = show_duplicate,
 		.considered = CONSIDERED("torn-read", "driver-reset", "head-reuse"),
 		.next = "the driver used a descriptor again before the device finished with it, as after a time-out: look at the driver",

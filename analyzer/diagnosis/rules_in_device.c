@@ -206,18 +206,10 @@ static bool lists_are_too_short(const struct queue *queue)
 	return listed < expected_inuse(queue);
 }
 
-/** Its handler may have taken the request and not given it to the backend yet. */
-static bool loop_may_have_it(const struct view *view)
-{
-	const struct thread *thread = view_loop_thread(view);
-
-	return thread && thread->activity != THREAD_POLLING && thread->activity != THREAD_UNKNOWN;
-}
-
 /** With IN_ORDER, what is finished and waits for its turn is in no list. */
 static bool is_leaked(const struct view *view)
 {
-	if (!is_in_device(view) || has_feature(view, VIRTIO_F_IN_ORDER) || loop_may_have_it(view))
+	if (!is_in_device(view) || has_feature(view, VIRTIO_F_IN_ORDER) || handler_may_run(view))
 		return false;
 	return (find_backend(view, backend_is_empty) && !find_backend(view, backend_may_have_it)) ||
 	       lists_are_too_short(view->queue);
@@ -311,11 +303,15 @@ static void show_deadlock(const struct subject *subject, struct evidence *eviden
 	show_age(subject, evidence);
 }
 
-/** Threads that sit in the kernel may be the ones that do the I/O: slow storage, not a lost completion. */
+/**
+ * Threads that sit in the kernel may be the ones that do the I/O: slow storage,
+ * not a lost completion. A core does not tell, and one moment does not prove.
+ */
 static void show_backend_io(const struct subject *subject, struct evidence *evidence)
 {
 	const struct sample *sample = subject->now.sample;
-	size_t shown = 0, known = 0;
+	bool all_known = subject->before.queue && sample->thread_num;
+	size_t shown = 0;
 
 	show_in_backend(subject, evidence);
 	if (is_drained(&subject->now))
@@ -323,7 +319,8 @@ static void show_backend_io(const struct subject *subject, struct evidence *evid
 	for (size_t i = 0; i < sample->thread_num && shown < 3; i++) {
 		const struct thread *thread = &sample->threads[i];
 
-		known += thread->state != 0;
+		/* a core does not say */
+		all_known &= thread->state != 0;
 		if (thread->state != 'D')
 			continue;
 		evidence_add(evidence, "thread %d%s%s is in uninterruptible sleep%s%s", (int)thread->tid,
@@ -331,7 +328,7 @@ static void show_backend_io(const struct subject *subject, struct evidence *evid
 			     thread->syscall[0] ? " in " : "", thread->syscall);
 		shown++;
 	}
-	if (known && !shown)
+	if (all_known && !shown)
 		evidence_add(evidence, "no thread of QEMU is in uninterruptible sleep: if the host's storage is idle, the completion was lost");
 }
 
@@ -367,8 +364,9 @@ static const struct rule rules[] = {
 		.needs = NEEDS(LOOP_FACT(thread_id)),
 		.holds = loop_is_in_lock_cycle,
 		.holds_between = lock_is_the_same,
-		.one_sample = CONFIDENCE_MEDIUM,
+		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
+		.surer = is_of_one_instant,
 		.evidence = show_deadlock,
 		.considered = CONSIDERED("lock-contention", "stopped-world", "pre-posted-role", "transient", "torn-read"),
 		.next = "`thread apply all bt` in gdb shows the locks of the cycle: report it to QEMU with its version; only ending QEMU frees it",

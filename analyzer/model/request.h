@@ -60,7 +60,7 @@ struct request {
 	size_t field_num;
 };
 
-/** Most requests of one queue that are kept. */
-enum { REQUESTS_KEPT_MAX = 1024 };
+/** Most requests that are kept: of one queue, and of all queues of a sample. */
+enum { REQUESTS_KEPT_MAX = 1024, REQUESTS_SAMPLE_MAX = 65536 };
 
 #endif

@@ -45,6 +45,6 @@ struct context {
 	AIOCONTEXT_FACTS(DECLARE_CONTEXT_FACT)
 };
 
-enum { CONTEXTS_MAX = 1024 };
+enum { CONTEXTS_MAX = 1024, SAMPLE_THREADS_MAX = 4096 };
 
 #endif

@@ -71,7 +71,7 @@ static struct virtq_error *walk_run_state_handlers(struct sampler *sampler, stru
 	while (entry) {
 		struct image image;
 
-		TRY(list_walk_step(&walk, entry, what));
+		TRY(list_walk_step(qemu, &walk, entry, what));
 		TRY(image_read(qemu, QEMU_STRUCT_VMChangeStateEntry, entry, what, &image));
 		if (image_get(&image, QEMU_VMChangeStateEntry_cb) == callback ||
 		    image_get(&image, QEMU_VMChangeStateEntry_cb_ret) == callback) {
@@ -154,7 +154,7 @@ static struct virtq_error *walk_device(struct tree_walk *walk, uint64_t address,
 	struct list_walk list = { 0 };
 	uint64_t bus = image_get_link(&image, QEMU_DeviceState_child_bus);
 	while (bus) {
-		TRY(list_walk_step(&list, bus, "qdev tree: child buses"));
+		TRY(list_walk_step(qemu, &list, bus, "qdev tree: child buses"));
 		TRY(walk_bus(walk, bus, depth + 1));
 		TRY(target_read_pointer(qemu->target,
 					qemu_member_address(qemu, bus, QEMU_BusState_sibling), &bus,
@@ -178,7 +178,7 @@ static struct virtq_error *walk_bus(struct tree_walk *walk, uint64_t bus, unsign
 		struct image image;
 
 		TRY(walk_step(walk));
-		TRY(list_walk_step(&list, kid, "qdev tree: children of a bus"));
+		TRY(list_walk_step(qemu, &list, kid, "qdev tree: children of a bus"));
 		TRY(image_read(qemu, QEMU_STRUCT_BusChild, kid, "qdev tree: BusChild", &image));
 
 		uint64_t device = image_get(&image, QEMU_BusChild_child);

@@ -32,8 +32,7 @@ enum { IO_STATUS_NUM = 3 };
 /** Must the look at this device end? Takes @error over if not, for @*problem. */
 static struct virtq_error *note_problem(char **problem, struct virtq_error *error)
 {
-	if (error &&
-	    (error->code == VIRTQ_ERROR_NO_MEMORY || error->code == VIRTQ_ERROR_NO_PROCESS))
+	if (sampler_is_fatal(error))
 		return error;
 	sampler_set_problem(problem, error);
 	return NULL;
@@ -52,7 +51,7 @@ static struct virtq_error *walk(const struct qemu *qemu, uint64_t element, enum 
 	struct list_walk walk = { 0 };
 
 	while (element) {
-		TRY(list_walk_step(&walk, element, what));
+		TRY(list_walk_step(qemu, &walk, element, what));
 		if (visitor)
 			TRY(visitor(argument, element, what));
 		TRY(target_read_pointer(qemu->target, qemu_member_address(qemu, element, link),
@@ -121,7 +120,8 @@ static struct virtq_error *read_throttle(const struct qemu *qemu, uint64_t addre
 static bool throttle_is_known(const struct qemu *qemu)
 {
 	return qemu_has(qemu, QEMU_ThrottleGroupMember_throttled_reqs) &&
-	       qemu_has(qemu, QEMU_ThrottleGroupMember_throttle_state);
+	       qemu_has(qemu, QEMU_ThrottleGroupMember_throttle_state) &&
+	       qemu_has(qemu, QEMU_Coroutine_co_queue_next);
 }
 
 /** Is the timer of a member armed: timer_pending()? */
@@ -332,10 +332,19 @@ static bool is_throttle(const struct node *node, const char *driver_name)
 	return driver_name && !strcmp(driver_name, "throttle") && node->opaque.value;
 }
 
+/** What a node of an unknown driver would say: nobody is known to wait, unless somebody is. */
+static void doubt_throttle(struct backend *backend)
+{
+	if (!fact_true(backend->throttled_reads) && !fact_true(backend->throttled_writes))
+		backend->throttled_reads = backend->throttled_writes = fact_unreadable();
+}
+
 /** Look at the nodes from the root at @bs on: at all of the root, and for who throttles. */
 static struct virtq_error *read_nodes(const struct qemu *qemu, uint64_t bs,
 				      struct backend *backend)
 {
+	bool doubt = false;
+
 	for (int i = 0; bs && i < FILTERS_MAX; i++) {
 		struct node node;
 
@@ -343,6 +352,7 @@ static struct virtq_error *read_nodes(const struct qemu *qemu, uint64_t bs,
 		_cleanup_free_ char *name = read_driver_name(qemu, node.drv.value);
 		if (throttle_is_known(qemu) && is_throttle(&node, name))
 			TRY(add_throttle(qemu, node.opaque.value, backend));
+		doubt |= !name && node.drv.value;
 		TRY(read_next_node(qemu, &node, &bs));
 		if (i > 0)
 			continue;
@@ -356,6 +366,8 @@ static struct virtq_error *read_nodes(const struct qemu *qemu, uint64_t bs,
 			TRY(count(qemu, node.tracked.value, QEMU_BdrvTrackedRequest_list,
 				  "tracked requests", &backend->tracked_requests));
 	}
+	if (doubt && throttle_is_known(qemu))
+		doubt_throttle(backend);
 	return NULL;
 }
 
@@ -440,23 +452,17 @@ static struct virtq_error *read_blk(struct sampler *sampler, uint64_t address, u
 	return error;
 }
 
-/** Append a disk for queues [first, queue_num). @return NULL without memory. */
-static struct backend *add_disk(struct device *device, size_t first)
+/** Append a disk for queues [first, queue_num). @param disk_ret as of sampler_add_backend(). */
+static struct virtq_error *add_disk(struct device *device, size_t first,
+				    struct backend **disk_ret)
 {
-	if (device->backend_num >= BACKENDS_MAX)
+	TRY(sampler_add_backend(device, BACKEND_DISK, disk_ret));
+	if (!*disk_ret)
 		return NULL;
-	struct backend *backends = reallocarray(device->backends, device->backend_num + 1,
-						sizeof(*backends));
-	if (!backends)
-		return NULL;
-	device->backends = backends;
-	struct backend *backend = &backends[device->backend_num++];
-	*backend = (struct backend){
-		.kind = BACKEND_DISK,
-		.first_queue = (uint16_t)first,
-		.queue_num = (uint16_t)(device->queue_num > first ? device->queue_num - first : 0),
-	};
-	return backend;
+	(*disk_ret)->first_queue = (uint16_t)first;
+	if (device->queue_num > first)
+		(*disk_ret)->queue_num = (uint16_t)(device->queue_num - first);
+	return NULL;
 }
 
 /* ---- virtio-blk -------------------------------------------------------------------- */
@@ -498,9 +504,10 @@ static struct virtq_error *read_block(struct sampler *sampler, struct device *de
 		&blk, "VirtIOBlock.blk");
 	if (error || !blk)
 		return note_problem(&device->problem, error);
-	struct backend *backend = add_disk(device, 0);
+	struct backend *backend;
+	TRY(add_disk(device, 0, &backend));
 	if (!backend)
-		return &virtq_error_no_memory;
+		return NULL;
 	TRY(note_problem(&backend->problem, read_block_disk(sampler, device, blk, backend)));
 	return name_disk(backend, device->id);
 }
@@ -565,9 +572,10 @@ static struct virtq_error *read_scsi_disk(void *argument, const struct image *sc
 
 	if (!blk)
 		return NULL;
-	struct backend *backend = add_disk(reading->device, SCSI_FIRST_REQUEST_QUEUE);
+	struct backend *backend;
+	TRY(add_disk(reading->device, SCSI_FIRST_REQUEST_QUEUE, &backend));
 	if (!backend)
-		return &virtq_error_no_memory;
+		return NULL;
 	/* several disks share the queues: the device's id tells them apart */
 	TRY(note_problem(&backend->problem, image_get_string(scsi, QEMU_DeviceState_id,
 							     "DeviceState.id", &backend->name)));

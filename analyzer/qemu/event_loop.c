@@ -111,6 +111,8 @@ static struct virtq_error *add_iothreads(struct sampler *sampler)
 		for (size_t j = 0; j < iothreads.num; j++)
 			TRY(add_iothread(sampler, iothreads.children[j].object,
 					 iothreads.children[j].name));
+		/* names are unique */
+		break;
 	}
 	return NULL;
 }
@@ -217,7 +219,7 @@ static struct virtq_error *walk_handlers(struct listeners *listeners, uint64_t f
 		struct image image;
 		struct queue *queue;
 
-		TRY(list_walk_step(&walk, node, what));
+		TRY(list_walk_step(listeners->qemu, &walk, node, what));
 		if (++listeners->steps > LIST_LENGTH_MAX)
 			return error_new(VIRTQ_ERROR_LIMIT, "%s: more than %d handlers", what,
 					 LIST_LENGTH_MAX);

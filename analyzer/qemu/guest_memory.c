@@ -130,25 +130,54 @@ struct virtq_error *guest_memory_read(const struct qemu *qemu, uint64_t address_
 	return NULL;
 }
 
+struct virtq_error *guest_memory_read_device(const struct qemu *qemu, uint64_t vdev,
+					     struct guest_memory *memory_ret)
+{
+	uint64_t address_space = 0;
+
+	if (qemu_has(qemu, QEMU_VirtIODevice_dma_as))
+		TRY(target_read_pointer(qemu->target,
+					qemu_member_address(qemu, vdev, QEMU_VirtIODevice_dma_as),
+					&address_space, "VirtIODevice.dma_as"));
+	if (!address_space && qemu_has(qemu, QEMU_SYMBOL_address_space_memory))
+		address_space = qemu_symbol(qemu, QEMU_SYMBOL_address_space_memory);
+	if (!address_space)
+		return error_new(VIRTQ_ERROR_NOT_FOUND, "the device has no address space");
+	return guest_memory_read(qemu, address_space, memory_ret);
+}
+
 void guest_memory_deinit(struct guest_memory *memory)
 {
 	free(memory->ranges);
 	*memory = (struct guest_memory){ 0 };
 }
 
+/* Written so that no sum of hostile numbers is formed. */
+const struct guest_range *guest_memory_find(const struct guest_memory *memory, uint64_t gpa)
+{
+	size_t low = 0, high = memory->num;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct guest_range *range = &memory->ranges[middle];
+
+		if (gpa < range->gpa)
+			high = middle;
+		else if (gpa - range->gpa < range->length)
+			return range;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
 struct virtq_error *guest_memory_translate(const struct guest_memory *memory, uint64_t gpa,
 					   uint64_t length, uint64_t *hva_ret)
 {
-	for (size_t i = 0; i < memory->num; i++) {
-		const struct guest_range *range = &memory->ranges[i];
+	const struct guest_range *range = guest_memory_find(memory, gpa);
 
-		/* written so that no sum of hostile numbers is formed */
-		if (gpa < range->gpa || gpa - range->gpa >= range->length)
-			continue;
-		uint64_t offset = gpa - range->gpa;
-		if (!range->hva || length > range->length - offset)
-			break;
-		*hva_ret = range->hva + offset;
+	if (range && range->hva && length <= range->length - (gpa - range->gpa)) {
+		*hva_ret = range->hva + (gpa - range->gpa);
 		return NULL;
 	}
 	return error_address(VIRTQ_ERROR_UNMAPPED, gpa,

@@ -25,7 +25,13 @@ struct guest_memory {
  */
 MUST_CHECK struct virtq_error *guest_memory_read(const struct qemu *qemu, uint64_t address_space,
 						 struct guest_memory *memory_ret);
+/** The same of the address space that the VirtIODevice at @vdev reaches. @return NOT_FOUND without one. */
+MUST_CHECK struct virtq_error *guest_memory_read_device(const struct qemu *qemu, uint64_t vdev,
+							struct guest_memory *memory_ret);
 void guest_memory_deinit(struct guest_memory *memory);
+
+/** The range that @gpa is in, RAM or not; NULL if there is none. */
+const struct guest_range *guest_memory_find(const struct guest_memory *memory, uint64_t gpa);
 
 /**
  * @return UNMAPPED with the guest-physical address if [gpa, gpa + length) is

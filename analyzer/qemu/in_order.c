@@ -184,7 +184,7 @@ struct virtq_error *requests_of_order(struct sampler *sampler, struct device *de
 
 			if (log.entries[j].filled)
 				request.found_in = "in-order log, finished";
-			error = requests_add(queue, &request);
+			error = requests_add(sampler, queue, &request);
 		}
 		if (sampler_is_fatal(error))
 			return error;

@@ -40,10 +40,12 @@ static size_t find_runs(const struct qemu *qemu, enum qemu_query type, struct ru
 
 	for (; type != QEMU_QUERY_NUM; type = qemu_schema_parent(type)) {
 		for (size_t i = 0; i < QEMU_QUERY_NUM && num + 1 < RUNS_MAX; i++) {
+			if (qemu_schema_owners[i] != type + 1)
+				continue;
 			const struct layout_item *item = qemu_item(qemu, (enum qemu_query)i);
 			size_t size = item->size < WHOLE_MEMBER_MAX ? item->size : WHOLE_MEMBER_MAX;
 
-			if (qemu_schema_owner((enum qemu_query)i) == type && item->present && size)
+			if (item->present && size)
 				num = add_run(runs, num, item->offset, item->offset + size);
 		}
 	}
@@ -171,8 +173,12 @@ void members_read(const struct qemu *qemu, const struct member_read *reads, size
 	}
 }
 
-struct virtq_error *list_walk_step(struct list_walk *walk, uint64_t element, const char *what)
+struct virtq_error *list_walk_step(const struct qemu *qemu, struct list_walk *walk,
+				   uint64_t element, const char *what)
 {
+	if (qemu->steps && ++*qemu->steps > LIST_STEPS_MAX)
+		return error_new(VIRTQ_ERROR_LIMIT, "%s: all lists together have more than %d elements",
+				 what, LIST_STEPS_MAX);
 	if (walk->steps && element == walk->mark)
 		return error_new(VIRTQ_ERROR_BAD_DATA, "%s: the list comes back to 0x%llx after %zu elements",
 				 what, (unsigned long long)element, walk->steps);

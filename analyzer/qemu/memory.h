@@ -16,6 +16,7 @@ struct qemu {
 	struct target *target;
 	const struct layout *layout;
 	uint64_t bias; /**< Run-time address minus link-time address, in bytes. */
+	size_t *steps; /**< Of all walks along lists of one sample; NULL: they are not counted. */
 };
 
 /** Longest struct that is read whole, in bytes. */
@@ -23,6 +24,12 @@ enum { IMAGE_SIZE_MAX = 8192 };
 
 /** Longest list that is followed; QEMU's real ones are far shorter. */
 enum { LIST_LENGTH_MAX = 65536 };
+
+/**
+ * Most elements of all lists of one sample. Lists that are short enough may
+ * hang off each element of another one, or be reached over and over.
+ */
+enum { LIST_STEPS_MAX = 1 << 18 };
 
 /** Longest name or path read from the target, in bytes with the NUL. */
 enum { NAME_SIZE_MAX = 4096 };
@@ -120,8 +127,12 @@ struct list_walk {
 	size_t steps, next_mark;
 };
 
-/** Account for @element. @return BAD_DATA on a cycle, LIMIT after LIST_LENGTH_MAX elements. */
-MUST_CHECK struct virtq_error *list_walk_step(struct list_walk *walk, uint64_t element,
-					      const char *what);
+/**
+ * Account for @element.
+ * @return BAD_DATA on a cycle, LIMIT after LIST_LENGTH_MAX elements of the list or
+ *         LIST_STEPS_MAX of all lists.
+ */
+MUST_CHECK struct virtq_error *list_walk_step(const struct qemu *qemu, struct list_walk *walk,
+					      uint64_t element, const char *what);
 
 #endif

@@ -33,7 +33,7 @@ static struct virtq_error *add_element(struct sampler *sampler, struct queue *qu
 		request.found_in = more->found_in;
 		request.field_num = more->field_num;
 		memcpy(request.fields, more->fields, sizeof(request.fields));
-		error = requests_add(queue, &request);
+		error = requests_add(sampler, queue, &request);
 	}
 	if (sampler_is_fatal(error))
 		return error;
@@ -61,7 +61,7 @@ static struct virtq_error *walk_ports(struct sampler *sampler, struct device *de
 	while (address) {
 		struct image port;
 
-		TRY(list_walk_step(&walk, address, what));
+		TRY(list_walk_step(qemu, &walk, address, what));
 		if (walk.steps > BACKENDS_MAX)
 			return error_new(VIRTQ_ERROR_LIMIT, "%s: more than %d ports", what,
 					 BACKENDS_MAX);
@@ -270,7 +270,9 @@ void request_describe_9p(const struct device *device, const struct queue *queue,
 
 	(void)device;
 	(void)queue;
-	if (!chain_header(chain, memory, header, sizeof(header)))
+	/* an estimate may name a descriptor that holds data now, and headers have no length of their own */
+	if (request->source == REQUEST_ESTIMATED ||
+	    !chain_header(chain, memory, header, sizeof(header)))
 		return;
 	request_add_word(request, "id", p9_name(header[4]), header[4]);
 	request_add_number(request, "tag", bytes_get_u16(header + 5, LITTLE_ENDIAN_ORDER));
@@ -342,7 +344,7 @@ static struct virtq_error *walk_commands(struct sampler *sampler, struct device 
 	while (address) {
 		struct image command;
 
-		TRY(list_walk_step(&walk, address, what));
+		TRY(list_walk_step(qemu, &walk, address, what));
 		if (walk.steps > REQUESTS_KEPT_MAX)
 			return error_new(VIRTQ_ERROR_LIMIT, "%s: more than %d", what,
 					 REQUESTS_KEPT_MAX);
@@ -401,7 +403,8 @@ void request_describe_gpu(const struct device *device, const struct queue *queue
 
 	(void)device;
 	(void)queue;
-	if (chain_header(chain, memory, header, sizeof(header)))
+	if (request->source != REQUEST_ESTIMATED &&
+	    chain_header(chain, memory, header, sizeof(header)))
 		gpu_add_fields(request, bytes_get_u32(header, LITTLE_ENDIAN_ORDER),
 			       bytes_get_u64(header + 8, LITTLE_ENDIAN_ORDER),
 			       bytes_get_u32(header + 16, LITTLE_ENDIAN_ORDER));

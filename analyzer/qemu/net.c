@@ -304,7 +304,7 @@ struct virtq_error *requests_of_net(struct sampler *sampler, struct device *devi
 		error = request_from_element(sampler, queue, element, &request);
 		if (!error) {
 			request.found_in = "async_tx";
-			error = requests_add(queue, &request);
+			error = requests_add(sampler, queue, &request);
 		}
 		if (sampler_is_fatal(error))
 			return error;

@@ -40,18 +40,19 @@ void notifier_read_queue(const struct qemu *qemu, const uint8_t *bytes, struct q
 		read_fd(qemu, bytes, QEMU_VirtQueue_guest_fd, QEMU_VirtQueue_guest_initialized);
 }
 
-/** @return NO_PROCESS or NO_MEMORY only: any other failure is a fact that is not known. */
-static struct virtq_error *read_count(const struct qemu *qemu, struct fact fd, struct fact *count_ret)
+struct virtq_error *notifier_read_count(const struct qemu *qemu, struct fact fd,
+					struct fact *count_ret)
 {
 	uint64_t count;
 
-	*count_ret = (struct fact){ 0 };
+	*count_ret = fd;
 	if (!fact_known(fd))
 		return NULL;
+	*count_ret = (struct fact){ 0 };
 	struct virtq_error *error = target_get_eventfd_count(qemu->target, (int)fd.value, &count);
 	if (!error)
 		*count_ret = fact_of(count);
-	else if (error->code == VIRTQ_ERROR_NO_PROCESS || error->code == VIRTQ_ERROR_NO_MEMORY)
+	else if (sampler_is_fatal(error))
 		return error;
 	else if (error->code != VIRTQ_ERROR_UNSUPPORTED)
 		*count_ret = fact_unreadable();
@@ -64,8 +65,8 @@ static struct virtq_error *read_counts(const struct qemu *qemu, struct device *d
 	for (size_t i = 0; i < device->queue_num; i++) {
 		struct queue *queue = &device->queues[i];
 
-		TRY(read_count(qemu, queue->host_notifier_fd, &queue->host_notifier_count));
-		TRY(read_count(qemu, queue->guest_notifier_fd, &queue->guest_notifier_count));
+		TRY(notifier_read_count(qemu, queue->host_notifier_fd, &queue->host_notifier_count));
+		TRY(notifier_read_count(qemu, queue->guest_notifier_fd, &queue->guest_notifier_count));
 	}
 	return NULL;
 }

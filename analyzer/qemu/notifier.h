@@ -9,6 +9,14 @@
 void notifier_read_queue(const struct qemu *qemu, const uint8_t *bytes, struct queue *queue);
 
 /**
+ * What was signalled on the eventfd @fd and nobody has read: absent where that
+ * cannot be known, unreadable if @fd is.
+ * @return NO_PROCESS or NO_MEMORY only.
+ */
+MUST_CHECK struct virtq_error *notifier_read_count(const struct qemu *qemu, struct fact fd,
+						   struct fact *count_ret);
+
+/**
  * Fill what the transports say of all devices and queues, and the counts of
  * their eventfds.
  * @return NO_PROCESS or NO_MEMORY only.

@@ -144,7 +144,7 @@ static struct virtq_error *add_request(const struct search *search, uint64_t add
 	TRY(request_from_element(search->sampler, queue, address, &request));
 	request.found_in = found_in;
 	if (!out->present || out->size < HEADER_SIZE)
-		return requests_add(queue, &request);
+		return requests_add(search->sampler, queue, &request);
 
 	uint32_t type = header_type(req.bytes + out->offset, order_of(search->device));
 	add_type(&request, type);
@@ -163,7 +163,7 @@ static struct virtq_error *add_request(const struct search *search, uint64_t add
 	    type == TYPE_WRITE_ZEROES)
 		request_set_start(search->sampler, &request,
 				  image_get(&req, QEMU_VirtIOBlockReq_start_time));
-	return requests_add(queue, &request);
+	return requests_add(search->sampler, queue, &request);
 }
 
 /** Follow a list of VirtIOBlockReqs to the size of all their data. */
@@ -174,7 +174,7 @@ static struct virtq_error *merged_size(const struct qemu *qemu, uint64_t first, 
 	uint64_t size = 0;
 
 	for (uint64_t address = first; address;) {
-		TRY(list_walk_step(&walk, address, "merged requests"));
+		TRY(list_walk_step(qemu, &walk, address, "merged requests"));
 		TRY(image_read(qemu, QEMU_STRUCT_VirtIOBlockReq, address, "VirtIOBlockReq", &req));
 		size += image_get(&req, QEMU_VirtIOBlockReq_size);
 		address = image_get(&req, QEMU_VirtIOBlockReq_mr_next);
@@ -197,7 +197,7 @@ static struct virtq_error *add_merged(const struct search *search, uint64_t firs
 	TRY(merged_size(qemu, address, &rest));
 	TRY(add_request(search, first, acb, rest, found_in));
 	while (address) {
-		TRY(list_walk_step(&walk, address, "merged requests"));
+		TRY(list_walk_step(qemu, &walk, address, "merged requests"));
 		TRY(add_request(search, address, NULL, 0, found_in));
 		TRY(target_read_pointer(qemu->target,
 					qemu_member_address(qemu, address,
@@ -253,26 +253,11 @@ static struct virtq_error *take_coroutine(const struct search *search, uint64_t 
 	return add_merged(search, image_get(&acb, QEMU_BlkAioEmAIOCB_opaque), &acb, found_in);
 }
 
-/** Note @error for all queues that have something outstanding, unless it must end everything. */
-static struct virtq_error *note(struct device *device, struct virtq_error *error)
-{
-	if (error &&
-	    (error->code == VIRTQ_ERROR_NO_MEMORY || error->code == VIRTQ_ERROR_NO_PROCESS))
-		return error;
-	for (size_t i = 0; error && i < device->queue_num; i++) {
-		if (requests_wanted(&device->queues[i]))
-			requests_note(&device->queues[i],
-				      error_new(error->code, "%s", virtq_error_message(error)));
-	}
-	virtq_error_destroy(error);
-	return NULL;
-}
-
 static struct virtq_error *visit_coroutine(void *argument, uint64_t coroutine, const char *found_in)
 {
 	const struct search *search = argument;
 
-	return note(search->device, take_coroutine(search, coroutine, found_in));
+	return requests_note_all(search->device, take_coroutine(search, coroutine, found_in));
 }
 
 /** VirtIOBlock.rq: failed requests that wait for the VM to go on, or that migration brought. */
@@ -289,7 +274,7 @@ static struct virtq_error *add_parked(const struct search *search)
 						    QEMU_VirtIOBlock_rq),
 				&address, "VirtIOBlock.rq"));
 	while (address) {
-		TRY(list_walk_step(&walk, address, "parked requests"));
+		TRY(list_walk_step(qemu, &walk, address, "parked requests"));
 		TRY(add_request(search, address, NULL, 0, "parked requests"));
 		TRY(target_read_pointer(qemu->target,
 					qemu_member_address(qemu, address, QEMU_VirtIOBlockReq_next),
@@ -322,12 +307,12 @@ struct virtq_error *requests_of_block(struct sampler *sampler, struct device *de
 
 	if (!layout_is_known(qemu))
 		return NULL;
-	TRY(note(device, target_read_pointer(qemu->target,
+	TRY(requests_note_all(device, target_read_pointer(qemu->target,
 					     qemu_member_address(qemu, device->address,
 								 QEMU_VirtIOBlock_blk),
 					     &search.blk, "VirtIOBlock.blk")));
-	TRY(note(device, add_parked(&search)));
+	TRY(requests_note_all(device, add_parked(&search)));
 	if (!search.blk)
 		return NULL;
-	return note(device, disk_visit(sampler, search.blk, visit_coroutine, &search));
+	return requests_note_all(device, disk_visit(sampler, search.blk, visit_coroutine, &search));
 }

@@ -185,7 +185,7 @@ static struct virtq_error *add_request(const struct search *search, const struct
 	if (qemu_has(qemu, QEMU_SCSIRequest_xfer))
 		request_add_number(&request, "length", image_get(sreq, QEMU_SCSIRequest_xfer));
 	TRY(set_start(search, sreq->address, &request));
-	return requests_add(queue, &request);
+	return requests_add(search->sampler, queue, &request);
 }
 
 static struct virtq_error *visit_requests(struct search *search)
@@ -196,7 +196,7 @@ static struct virtq_error *visit_requests(struct search *search)
 
 	for (uint64_t address = image_get_link(search->scsi, QEMU_SCSIDevice_requests); address;
 	     address = image_get_link(&sreq, QEMU_SCSIRequest_next)) {
-		TRY(list_walk_step(&walk, address, "SCSI requests"));
+		TRY(list_walk_step(qemu, &walk, address, "SCSI requests"));
 		TRY(image_read(qemu, QEMU_STRUCT_SCSIRequest, address, "SCSIRequest", &sreq));
 		if (image_get(&sreq, QEMU_SCSIRequest_dev) != search->scsi->address)
 			return error_new(VIRTQ_ERROR_BAD_DATA,
@@ -229,15 +229,5 @@ struct virtq_error *requests_of_scsi(struct sampler *sampler, struct device *dev
 	    !qemu_has(qemu, QEMU_SCSIRequest_hba_private) ||
 	    !qemu_has(qemu, QEMU_SCSIDevice_requests) || !qemu_has(qemu, QEMU_SCSIRequest_next))
 		return NULL;
-	struct virtq_error *error = disk_visit_scsi(sampler, device, visit_device, &search);
-	if (error &&
-	    (error->code == VIRTQ_ERROR_NO_MEMORY || error->code == VIRTQ_ERROR_NO_PROCESS))
-		return error;
-	for (size_t i = 0; error && i < device->queue_num; i++) {
-		if (requests_wanted(&device->queues[i]))
-			requests_note(&device->queues[i],
-				      error_new(error->code, "%s", virtq_error_message(error)));
-	}
-	virtq_error_destroy(error);
-	return NULL;
+	return requests_note_all(device, disk_visit_scsi(sampler, device, visit_device, &search));
 }

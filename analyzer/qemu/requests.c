@@ -53,6 +53,20 @@ void requests_note(struct queue *queue, struct virtq_error *error)
 	sampler_set_problem(&queue->requests_problem, error);
 }
 
+struct virtq_error *requests_note_all(struct device *device, struct virtq_error *error)
+{
+	if (sampler_is_fatal(error))
+		return error;
+	for (size_t i = 0; error && i < device->queue_num; i++) {
+		struct queue *queue = &device->queues[i];
+
+		if (requests_wanted(queue) && !queue->requests_problem)
+			requests_note(queue, error_new(error->code, "%s", virtq_error_message(error)));
+	}
+	virtq_error_destroy(error);
+	return NULL;
+}
+
 struct queue *requests_find_queue(struct device *device, uint64_t virtqueue)
 {
 	for (size_t i = 0; i < device->queue_num; i++) {
@@ -90,7 +104,8 @@ static bool is_known(const struct queue *queue, const struct request *request)
 	return false;
 }
 
-struct virtq_error *requests_add(struct queue *queue, const struct request *request)
+struct virtq_error *requests_add(struct sampler *sampler, struct queue *queue,
+				 const struct request *request)
 {
 	if (request->stage == REQUEST_IN_DEVICE && fact_known(request->head) &&
 	    (request->head.value >= queue->vring_num.value || is_known(queue, request)))
@@ -98,6 +113,12 @@ struct virtq_error *requests_add(struct queue *queue, const struct request *requ
 	if (queue->request_num >= REQUESTS_KEPT_MAX) {
 		requests_note(queue, error_new(VIRTQ_ERROR_LIMIT, "more than %d, the rest was left out",
 					       REQUESTS_KEPT_MAX));
+		return NULL;
+	}
+	if (sampler->request_num >= REQUESTS_SAMPLE_MAX) {
+		requests_note(queue, error_new(VIRTQ_ERROR_LIMIT,
+					       "more than %d of all queues, the rest was left out",
+					       REQUESTS_SAMPLE_MAX));
 		return NULL;
 	}
 	/* the array is doubled whenever it holds a power of two */
@@ -111,6 +132,7 @@ struct virtq_error *requests_add(struct queue *queue, const struct request *requ
 		queue->requests = requests;
 	}
 	queue->requests[queue->request_num++] = *request;
+	sampler->request_num++;
 	return NULL;
 }
 
@@ -174,29 +196,13 @@ struct guest {
 	struct guest_memory memory; /**< Without ranges if it is not known. */
 };
 
-static struct virtq_error *read_guest_memory(struct guest *guest)
-{
-	const struct qemu *qemu = guest->qemu;
-	uint64_t address_space = 0;
-
-	if (qemu_has(qemu, QEMU_VirtIODevice_dma_as))
-		TRY(target_read_pointer(qemu->target,
-					qemu_member_address(qemu, guest->vdev,
-							    QEMU_VirtIODevice_dma_as),
-					&address_space, "VirtIODevice.dma_as"));
-	if (!address_space && qemu_has(qemu, QEMU_SYMBOL_address_space_memory))
-		address_space = qemu_symbol(qemu, QEMU_SYMBOL_address_space_memory);
-	if (!address_space)
-		return NULL;
-	return guest_memory_read(qemu, address_space, &guest->memory);
-}
-
 static const struct guest_memory *guest_memory_of(struct guest *guest)
 {
 	if (!guest->tried) {
 		guest->tried = true;
 		/* without it chains are told as far as the ring itself goes */
-		virtq_error_destroy(read_guest_memory(guest));
+		virtq_error_destroy(
+			guest_memory_read_device(guest->qemu, guest->vdev, &guest->memory));
 	}
 	return &guest->memory;
 }
@@ -237,20 +243,18 @@ static bool is_outside_guest(void *argument, uint64_t gpa, uint64_t length)
 	/* none: not known, or the device may not reach memory just now */
 	if (!memory->num)
 		return false;
-	for (size_t i = 0; length && i < memory->num; i++) {
-		const struct guest_range *range = &memory->ranges[i];
+	while (length) {
+		const struct guest_range *range = guest_memory_find(memory, gpa);
 
-		if (gpa < range->gpa)
+		if (!range)
 			return true;
-		if (gpa - range->gpa >= range->length)
-			continue;
 		uint64_t part = range->length - (gpa - range->gpa);
 		if (part >= length)
 			return false;
 		gpa += part;
 		length -= part;
 	}
-	return length != 0;
+	return false;
 }
 
 /* ---- One queue's ring -------------------------------------------------------------- */
@@ -314,32 +318,59 @@ static uint32_t used_head(const struct gathering *gathering, uint16_t position)
 			     gathering->order);
 }
 
+/**
+ * Most descriptors that are followed in one sample: each ring may be full of
+ * chains as long as the ring, and a guest may make them so.
+ */
+enum { DESCRIPTORS_MAX = 1 << 21, COST_OF_INDIRECT = 64 };
+
+/**
+ * Follow the chain that begins at @start: a head, or a slot of a packed ring.
+ * @return false if there were too many: the chain is as one that cannot be read.
+ */
+static bool follow(struct gathering *gathering, uint16_t start, struct chain *chain)
+{
+	const struct chain_table table = { gathering->desc, gathering->num, gathering->order };
+	size_t *num = &gathering->sampler->descriptor_num;
+
+	*chain = (struct chain){ .fault = CHAIN_UNREADABLE };
+	if (*num >= DESCRIPTORS_MAX) {
+		requests_note(gathering->queue,
+			      error_new(VIRTQ_ERROR_LIMIT,
+					"more than %d descriptors of all queues, the rest was left out",
+					DESCRIPTORS_MAX));
+		return false;
+	}
+	if (gathering->queue->packed)
+		chain_decode_packed(&table, start, &gathering->memory, chain);
+	else
+		chain_decode_split(&table, start, &gathering->memory, chain);
+	*num += 1 + chain->descriptors + (chain->has_indirect ? COST_OF_INDIRECT : 0);
+	return true;
+}
+
 /** Add the chain that begins at descriptor @head. */
 static struct virtq_error *add_head(struct gathering *gathering, uint16_t head,
 				    struct request request)
 {
-	const struct chain_table table = { gathering->desc, gathering->num, gathering->order };
 	struct chain chain;
 
-	chain_decode_split(&table, head, &gathering->memory, &chain);
+	follow(gathering, head, &chain);
 	request.head = fact_of(head);
 	apply_chain(gathering, &chain, &request);
-	return requests_add(gathering->queue, &request);
+	return requests_add(gathering->sampler, gathering->queue, &request);
 }
 
 /** Complete what the sources found: descriptors stay as they are until a request is used. */
 static void complete_split(struct gathering *gathering)
 {
-	const struct chain_table table = { gathering->desc, gathering->num, gathering->order };
-
 	for (size_t i = 0; i < gathering->queue->request_num; i++) {
 		struct request *request = &gathering->queue->requests[i];
 		struct chain chain;
 
 		if (!fact_known(request->head) || fact_known(request->descriptors))
 			continue;
-		chain_decode_split(&table, (uint16_t)request->head.value, &gathering->memory,
-				   &chain);
+		follow(gathering, (uint16_t)request->head.value, &chain);
 		apply_chain(gathering, &chain, request);
 	}
 }
@@ -399,7 +430,6 @@ static struct virtq_error *add_available_split(struct gathering *gathering)
 static struct virtq_error *add_available_packed(struct gathering *gathering)
 {
 	struct queue *queue = gathering->queue;
-	const struct chain_table table = { gathering->desc, gathering->num, gathering->order };
 	unsigned int slot = (unsigned int)queue->last_avail_idx.value;
 	bool wrap = fact_true(queue->last_avail_wrap_counter);
 
@@ -412,13 +442,13 @@ static struct virtq_error *add_available_packed(struct gathering *gathering)
 						       VRING_PACKED_DESC_FLAGS,
 					       gathering->order);
 
-		if (!vring_packed_is_available(flags, wrap))
+		if (!vring_packed_is_available(flags, wrap) ||
+		    !follow(gathering, (uint16_t)slot, &chain))
 			break;
-		chain_decode_packed(&table, slot, &gathering->memory, &chain);
 		request.head = fact_of(chain.id);
 		request.slots = chain.slots;
 		apply_chain(gathering, &chain, &request);
-		TRY(requests_add(queue, &request));
+		TRY(requests_add(gathering->sampler, queue, &request));
 		/* where the next one begins is not known then */
 		if (chain.fault || queue->kind == QUEUE_PREPOSTED)
 			break;
@@ -439,6 +469,7 @@ struct candidate {
 	uint16_t head;
 	int since_avail; /**< Entries ago, from last_avail_idx; 1 is the last one popped. */
 	int age; /**< Orders candidates: the likelier to be in flight, the smaller. */
+	bool sure; /**< The used ring has not seen it since: it is in flight. */
 };
 
 static int compare_candidates(const void *left, const void *right)
@@ -489,7 +520,7 @@ static size_t rank_heads(const struct gathering *gathering, struct candidate *ca
 		if (distance >= 0)
 			continue;
 		candidates[candidate_num++] =
-			(struct candidate){ head, ago, distance };
+			(struct candidate){ head, ago, distance, !since_used[head] };
 	}
 	qsort(candidates, candidate_num, sizeof(*candidates), compare_candidates);
 	return candidate_num;
@@ -508,8 +539,16 @@ static struct virtq_error *add_estimated(struct gathering *gathering, size_t mis
 		    gathering->num)
 		return NULL;
 	size_t num = rank_heads(gathering, candidates);
-	for (size_t i = 0; i < num && i < missing; i++)
-		TRY(add_head(gathering, candidates[i].head, estimated));
+	for (size_t i = 0; i < num && i < missing; i++) {
+		struct chain_memory memory = gathering->memory;
+
+		/* of one that may have ended long ago the memory may hold something else by now */
+		if (!candidates[i].sure)
+			gathering->memory.read = NULL;
+		struct virtq_error *error = add_head(gathering, candidates[i].head, estimated);
+		gathering->memory = memory;
+		TRY(error);
+	}
 	return NULL;
 }
 
@@ -568,24 +607,49 @@ static struct virtq_error *gather_from_ring(struct gathering *gathering, uint64_
 	return first_available(queue).state == FACT_KNOWN ? add_available_split(gathering) : NULL;
 }
 
-/** Has a live queue moved on since it was sampled? What was found is of several moments then. */
-static bool has_moved(const struct qemu *qemu, const struct queue *queue)
+/** The used ring's index again: under vhost nothing else says whether the device goes on. */
+static struct virtq_error *has_used(struct gathering *gathering, bool *moved_ret)
 {
-	static const enum qemu_query members[] = { QEMU_VirtQueue_last_avail_idx,
-						   QEMU_VirtQueue_used_idx, QEMU_VirtQueue_inuse };
-	const struct fact were[] = { queue->last_avail_idx, queue->used_idx, queue->inuse };
-	struct image virtqueue;
-	bool moved = false;
+	uint8_t header[VRING_HEADER_SIZE];
 
+	TRY(read_area(gathering, RING_USED, header, sizeof(header), "used ring"));
+	*moved_ret = !fact_is(gathering->queue->used_ring_idx,
+			      vring_header_decode(header, gathering->order).idx);
+	return NULL;
+}
+
+static struct virtq_error *has_popped(const struct qemu *qemu, const struct queue *queue,
+				      bool *moved_ret)
+{
+	const struct {
+		enum qemu_query member;
+		struct fact was;
+	} members[] = {
+		{ QEMU_VirtQueue_last_avail_idx, queue->last_avail_idx },
+		{ QEMU_VirtQueue_last_avail_wrap_counter, queue->last_avail_wrap_counter },
+		{ QEMU_VirtQueue_used_idx, queue->used_idx },
+		{ QEMU_VirtQueue_inuse, queue->inuse },
+	};
+	struct image virtqueue;
+
+	TRY(image_read(qemu, QEMU_STRUCT_VirtQueue, queue->address, "VirtQueue", &virtqueue));
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		*moved_ret |= fact_known(members[i].was) &&
+			      image_get(&virtqueue, members[i].member) != members[i].was.value;
+	return NULL;
+}
+
+/** Has a live queue moved on since it was sampled? What was found is of several moments then. */
+static struct virtq_error *has_moved(struct gathering *gathering, bool *moved_ret)
+{
+	const struct qemu *qemu = gathering->sampler->qemu;
+
+	*moved_ret = gathering->queue->torn;
 	if (!target_get_info(qemu->target)->live)
-		return false;
-	struct virtq_error *error = image_read(qemu, QEMU_STRUCT_VirtQueue, queue->address,
-					       "VirtQueue", &virtqueue);
-	for (size_t i = 0; !error && i < ARRAY_SIZE(members); i++)
-		moved |= image_get(&virtqueue, members[i]) != were[i].value;
-	moved |= error != NULL;
-	virtq_error_destroy(error);
-	return moved;
+		return NULL;
+	if (gathering->queue->vhost)
+		return gathering->queue->packed ? NULL : has_used(gathering, moved_ret);
+	return has_popped(qemu, gathering->queue, moved_ret);
 }
 
 /** Descriptors of a request that ended meanwhile belong to the driver again: they prove nothing. */
@@ -658,12 +722,17 @@ static struct virtq_error *gather(struct gathering *gathering)
 	uint64_t exact = count_held(queue);
 	struct virtq_error *error =
 		gather_from_ring(gathering, held > exact ? held - exact : 0);
+	bool moved = false;
 
-	if (error &&
-	    (error->code == VIRTQ_ERROR_NO_MEMORY || error->code == VIRTQ_ERROR_NO_PROCESS))
+	if (!error)
+		error = has_moved(gathering, &moved);
+	if (sampler_is_fatal(error))
 		return error;
-	if (!error && (queue->torn || has_moved(gathering->sampler->qemu, queue))) {
+	if (error || moved)
 		withdraw_faults(queue);
+	if (moved) {
+		/* a request may be in the lists of both moments: no rule may look at them */
+		queue->torn = true;
 		error = error_new(VIRTQ_ERROR_NOT_FOUND,
 				  "the queue moved while its requests were looked for");
 	}

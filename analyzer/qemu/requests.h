@@ -50,12 +50,20 @@ bool requests_wanted(const struct queue *queue);
 /**
  * Append a copy of @request. A head that is listed already as held by the
  * device, and one that is not below the queue's size, is not added again.
- * Beyond REQUESTS_KEPT_MAX it is dropped and said in requests_problem.
+ * Beyond REQUESTS_KEPT_MAX, and REQUESTS_SAMPLE_MAX of all queues, it is
+ * dropped and said in requests_problem.
  */
-MUST_CHECK struct virtq_error *requests_add(struct queue *queue, const struct request *request);
+MUST_CHECK struct virtq_error *requests_add(struct sampler *sampler, struct queue *queue,
+					    const struct request *request);
 
 /** Note why requests of @queue could not be found, unless it is said already; takes over @error. */
 void requests_note(struct queue *queue, struct virtq_error *error);
+
+/**
+ * The same for all queues of @device that requests_wanted() of.
+ * @return @error if there is no use going on, else NULL.
+ */
+MUST_CHECK struct virtq_error *requests_note_all(struct device *device, struct virtq_error *error);
 
 /** The queue whose VirtQueue is at @virtqueue, or NULL. */
 struct queue *requests_find_queue(struct device *device, uint64_t virtqueue);

@@ -78,29 +78,14 @@ struct translation {
 	char *problem;
 };
 
-static struct virtq_error *read_translation(struct translation *translation)
-{
-	const struct qemu *qemu = translation->qemu;
-	uint64_t address_space = 0;
-
-	if (qemu_has(qemu, QEMU_VirtIODevice_dma_as))
-		TRY(target_read_pointer(qemu->target,
-					qemu_member_address(qemu, translation->vdev,
-							    QEMU_VirtIODevice_dma_as),
-					&address_space, "VirtIODevice.dma_as"));
-	if (!address_space && qemu_has(qemu, QEMU_SYMBOL_address_space_memory))
-		address_space = qemu_symbol(qemu, QEMU_SYMBOL_address_space_memory);
-	if (!address_space)
-		return error_new(VIRTQ_ERROR_NOT_FOUND, "the device has no address space");
-	return guest_memory_read(qemu, address_space, &translation->memory);
-}
-
 static struct virtq_error *translate(struct translation *translation, uint64_t gpa,
 				     uint64_t length, uint64_t *hva_ret)
 {
 	if (!translation->tried) {
 		translation->tried = true;
-		sampler_set_problem(&translation->problem, read_translation(translation));
+		sampler_set_problem(&translation->problem,
+				    guest_memory_read_device(translation->qemu, translation->vdev,
+							     &translation->memory));
 	}
 	if (translation->problem)
 		return error_new(VIRTQ_ERROR_NOT_FOUND, "%s", translation->problem);

@@ -117,7 +117,12 @@ static uint64_t monotonic_ns(void)
 struct virtq_error *qemu_sample(const struct qemu *qemu, struct sample *sample_ret)
 {
 	struct sample sample = { 0 };
-	struct sampler sampler = { .qemu = qemu, .sample = &sample };
+	size_t steps = 0;
+	const struct qemu counted = { .target = qemu->target,
+				      .layout = qemu->layout,
+				      .bias = qemu->bias,
+				      .steps = &steps };
+	struct sampler sampler = { .qemu = &counted, .sample = &sample };
 	uint64_t *addresses = NULL;
 	size_t num = 0;
 

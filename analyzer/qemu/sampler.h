@@ -21,6 +21,8 @@ struct sampler {
 	const struct qemu *qemu;
 	struct sample *sample; /**< Being filled. */
 	size_t queue_num; /**< Of all devices so far. */
+	size_t request_num; /**< Of all queues so far. */
+	size_t descriptor_num; /**< Of all chains that were followed so far. */
 	struct qom_classes classes;
 	struct vhost_range *vhosts;
 	size_t vhost_num;

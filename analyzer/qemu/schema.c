@@ -74,26 +74,23 @@ static const struct layout_query queries[QEMU_QUERY_NUM] = {
 				.unit = QEMU_UNIT_EMULATOR, .name = "QEMU emulator version " },
 };
 
-const struct layout_schema qemu_schema = { units, QEMU_UNIT_NUM, queries, QEMU_QUERY_NUM };
+static const struct layout_rename renames[] = {
+	{ { "CharBackend", "CharFrontend" } }, /* 10.2 */
+};
+
+const struct layout_schema qemu_schema = { units,   QEMU_UNIT_NUM, queries, QEMU_QUERY_NUM,
+					   renames, ARRAY_SIZE(renames) };
 
 /** The query for the struct that each member query belongs to. */
-#define OWNER_OF_MEMBER(type, id, ...) [QEMU_##type##_##id] = QEMU_STRUCT_##type,
-#define OWNER_OF_DEVICE_FACT(id, ...) [QEMU_VirtIODevice_##id] = QEMU_STRUCT_VirtIODevice,
-#define OWNER_OF_QUEUE_FACT(id, ...) [QEMU_VirtQueue_##id] = QEMU_STRUCT_VirtQueue,
-static const uint16_t owners[QEMU_QUERY_NUM] = {
+#define OWNER_OF_MEMBER(type, id, ...) [QEMU_##type##_##id] = QEMU_STRUCT_##type + 1,
+#define OWNER_OF_DEVICE_FACT(id, ...) [QEMU_VirtIODevice_##id] = QEMU_STRUCT_VirtIODevice + 1,
+#define OWNER_OF_QUEUE_FACT(id, ...) [QEMU_VirtQueue_##id] = QEMU_STRUCT_VirtQueue + 1,
+const uint16_t qemu_schema_owners[QEMU_QUERY_NUM] = {
 	QEMU_MEMBERS(OWNER_OF_MEMBER)
 	QEMU_BITS(OWNER_OF_MEMBER)
 	VIRTIODEVICE_FACTS(OWNER_OF_DEVICE_FACT)
 	VIRTQUEUE_FACTS(OWNER_OF_QUEUE_FACT)
 };
-
-enum qemu_query qemu_schema_owner(enum qemu_query member)
-{
-	enum layout_kind kind = queries[member].kind;
-
-	return kind == LAYOUT_MEMBER || kind == LAYOUT_BITS ? (enum qemu_query)owners[member] :
-							      QEMU_QUERY_NUM;
-}
 
 enum qemu_query qemu_schema_parent(enum qemu_query type)
 {
@@ -129,7 +126,9 @@ struct virtq_error *qemu_schema_check(const struct layout *layout)
 	static const enum qemu_query copied[] = { QEMU_STRUCT_VirtQueue,
 						  QEMU_STRUCT_VRingMemoryRegionCaches,
 						  QEMU_STRUCT_FlatRange,
-						  QEMU_STRUCT_VirtIOPCIQueue };
+						  QEMU_STRUCT_VirtIOPCIQueue,
+						  QEMU_STRUCT_VirtIOIRQFD,
+						  QEMU_STRUCT_VirtQueueElement };
 
 	if (layout->pointer_size != 4 && layout->pointer_size != 8)
 		return error_new(VIRTQ_ERROR_BAD_DATA, "layout: pointer size is %u, expected 4 or 8",
@@ -138,9 +137,9 @@ struct virtq_error *qemu_schema_check(const struct layout *layout)
 		const struct layout_query *query = &queries[i];
 		const struct layout_item *item = &layout->items[i];
 
-		if ((query->kind != LAYOUT_MEMBER && query->kind != LAYOUT_BITS) || !item->present)
+		if (!qemu_schema_owners[i] || !item->present)
 			continue;
-		const struct layout_item *owner = &layout->items[owners[i]];
+		const struct layout_item *owner = &layout->items[qemu_schema_owners[i] - 1];
 		if (!owner->present || !range_inside(item->offset, item->size, 0, owner->size))
 			return error_new(VIRTQ_ERROR_BAD_DATA,
 					 "layout: %s.%s at offset %llu, %llu bytes, is outside its struct of %llu bytes",
@@ -148,6 +147,19 @@ struct virtq_error *qemu_schema_check(const struct layout *layout)
 					 (unsigned long long)item->offset,
 					 (unsigned long long)item->size,
 					 (unsigned long long)(owner->present ? owner->size : 0));
+	}
+	/* what a struct begins with is read into the same bytes */
+	for (size_t i = 0; i < QEMU_QUERY_NUM; i++) {
+		enum qemu_query parent = qemu_schema_parent((enum qemu_query)i);
+		const struct layout_item *item = &layout->items[i];
+
+		if (parent != QEMU_QUERY_NUM && item->present && layout->items[parent].present &&
+		    layout->items[parent].size > item->size)
+			return error_new(VIRTQ_ERROR_BAD_DATA,
+					 "layout: struct %s has %llu bytes, and struct %s, which it begins with, %llu",
+					 queries[i].name, (unsigned long long)item->size,
+					 queries[parent].name,
+					 (unsigned long long)layout->items[parent].size);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(copied); i++) {
 		const struct layout_item *item = &layout->items[copied[i]];

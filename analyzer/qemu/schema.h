@@ -188,8 +188,8 @@ enum qemu_query {
 
 extern const struct layout_schema qemu_schema;
 
-/** The query for the struct that a member query is of; QEMU_QUERY_NUM for any other query. */
-enum qemu_query qemu_schema_owner(enum qemu_query member);
+/** One more than the query for the struct that a member query is of; 0 for any other query. */
+extern const uint16_t qemu_schema_owners[QEMU_QUERY_NUM];
 
 /** The query for the struct that struct @type begins with, as QOM types do; else QEMU_QUERY_NUM. */
 enum qemu_query qemu_schema_parent(enum qemu_query type);

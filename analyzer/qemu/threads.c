@@ -21,6 +21,16 @@ static bool driver_may_be_behind(const struct queue *queue)
 		       queue->vring_num.value;
 }
 
+/** Is QEMU in the middle of taking or finishing a request of the queue, or are its counts wrong? */
+static bool counts_disagree(const struct queue *queue)
+{
+	return !queue->vhost && !queue->packed &&
+	       ((fact_known(queue->used_ring_idx) &&
+		 !fact_same(queue->used_ring_idx, queue->used_idx)) ||
+		(fact_known(queue->inuse) &&
+		 fact_distance(queue->last_avail_idx, queue->used_idx) != queue->inuse.value));
+}
+
 /** Is there anything in the queue that a thread of QEMU may have to do with? */
 static bool is_outstanding(const struct queue *queue)
 {
@@ -28,7 +38,7 @@ static bool is_outstanding(const struct queue *queue)
 
 	if (fact_true(queue->host_notifier_count))
 		return true;
-	if (driver_may_be_behind(queue))
+	if (driver_may_be_behind(queue) || counts_disagree(queue))
 		return true;
 	if (by_event || !queue->set_up)
 		return false;
@@ -190,6 +200,11 @@ struct virtq_error *threads_read(struct sampler *sampler)
 	TRY(error);
 	if (!num)
 		return NULL;
+	if (num > SAMPLE_THREADS_MAX) {
+		sampler_note(sampler, error_new(VIRTQ_ERROR_LIMIT, "%zu threads, the first %d are looked at",
+						num, SAMPLE_THREADS_MAX));
+		num = SAMPLE_THREADS_MAX;
+	}
 	sample->threads = array_new(num, sizeof(*sample->threads));
 	if (!sample->threads)
 		return &virtq_error_no_memory;

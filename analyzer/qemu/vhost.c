@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
+#include "qemu/notifier.h"
 #include "qemu/requests.h"
 
 static struct fact read_backend(const struct image *vhost_dev)
@@ -26,12 +27,15 @@ static struct fact read_backend(const struct image *vhost_dev)
 	return fact_of(backend);
 }
 
+/** Most queues that all vhost devices together serve; a device has at most VIRTIO_QUEUE_MAX. */
+enum { SERVED_MAX = 65536, VIRTIO_QUEUE_MAX = 1024 };
+
 static struct virtq_error *read_ranges(struct sampler *sampler)
 {
 	static const char what[] = "vhost_devices";
 	const struct qemu *qemu = sampler->qemu;
 	struct list_walk walk = { 0 };
-	size_t capacity = 0;
+	size_t capacity = 0, served = 0;
 	uint64_t entry;
 
 	TRY(target_read_pointer(qemu->target, qemu_symbol(qemu, QEMU_SYMBOL_vhost_devices), &entry,
@@ -39,18 +43,25 @@ static struct virtq_error *read_ranges(struct sampler *sampler)
 	while (entry) {
 		struct image image;
 
-		TRY(list_walk_step(&walk, entry, what));
+		TRY(list_walk_step(qemu, &walk, entry, what));
 		TRY(image_read(qemu, QEMU_STRUCT_vhost_dev, entry, what, &image));
 		/* vdev is NULL, and the queues are QEMU's own, while it is stopped */
 		if (image_get(&image, QEMU_vhost_dev_started) &&
 		    image_get(&image, QEMU_vhost_dev_vdev)) {
+			uint64_t num = image_get(&image, QEMU_vhost_dev_nvqs);
+
+			/* each is looked at, also if many ranges are of the same queue */
+			served += num < VIRTIO_QUEUE_MAX ? (size_t)num : VIRTIO_QUEUE_MAX;
+			if (served > SERVED_MAX)
+				return error_new(VIRTQ_ERROR_LIMIT, "%s: more than %d queues", what,
+						 SERVED_MAX);
 			if (!array_grow(&sampler->vhosts, sampler->vhost_num, &capacity,
 					sizeof(*sampler->vhosts)))
 				return &virtq_error_no_memory;
 			sampler->vhosts[sampler->vhost_num++] = (struct vhost_range){
 				.vdev = image_get(&image, QEMU_vhost_dev_vdev),
 				.first = image_get(&image, QEMU_vhost_dev_vq_index),
-				.num = image_get(&image, QEMU_vhost_dev_nvqs),
+				.num = num,
 				.backend = read_backend(&image),
 				.address = entry,
 				.queues = image_get(&image, QEMU_vhost_dev_vqs),
@@ -220,32 +231,6 @@ static struct fact descriptor_of(struct fact rfd)
 	return rfd;
 }
 
-/**
- * What was signalled and nobody has read; absent where that cannot be known.
- * @return NO_MEMORY, or NO_PROCESS if the target is gone.
- */
-static struct virtq_error *read_count(const struct qemu *qemu, struct fact rfd,
-				      struct fact *count_ret)
-{
-	struct fact descriptor = descriptor_of(rfd);
-	uint64_t count;
-
-	*count_ret = descriptor;
-	if (!fact_known(descriptor))
-		return NULL;
-	struct virtq_error *error =
-		target_get_eventfd_count(qemu->target, (int)descriptor.value, &count);
-	if (sampler_is_fatal(error))
-		return error;
-	if (!error)
-		*count_ret = fact_of(count);
-	else
-		*count_ret = error->code == VIRTQ_ERROR_UNSUPPORTED ? (struct fact){ 0 } :
-								      fact_unreadable();
-	virtq_error_destroy(error);
-	return NULL;
-}
-
 /** The queues of @device that @range serves. */
 static struct queue *queue_of_range(const struct device *device, const struct vhost_range *range,
 				    size_t index)
@@ -279,10 +264,11 @@ static struct virtq_error *read_notifiers(const struct qemu *qemu, const struct 
 		}
 		if (qemu_has(qemu, QEMU_vhost_dev_vqs) &&
 		    qemu_has(qemu, QEMU_vhost_virtqueue_masked_notifier))
-			TRY(read_count(qemu,
-				       read_member(qemu, range->queues + i * stride,
-						   QEMU_vhost_virtqueue_masked_notifier),
-				       &queue->vhost_masked_count));
+			TRY(notifier_read_count(
+				qemu,
+				descriptor_of(read_member(qemu, range->queues + i * stride,
+							  QEMU_vhost_virtqueue_masked_notifier)),
+				&queue->vhost_masked_count));
 	}
 	return NULL;
 }
@@ -385,8 +371,8 @@ static struct virtq_error *read_shadow_facts(const struct image *shadow, struct 
 						   QEMU_VhostShadowVirtqueue_last_used_idx);
 	queue->vhost_kick_fd = descriptor_of(kick);
 	queue->vhost_call_fd = descriptor_of(call);
-	TRY(read_count(qemu, kick, &queue->vhost_kick_count));
-	return read_count(qemu, call, &queue->vhost_call_count);
+	TRY(notifier_read_count(qemu, queue->vhost_kick_fd, &queue->vhost_kick_count));
+	return notifier_read_count(qemu, queue->vhost_call_fd, &queue->vhost_call_count);
 }
 
 static struct virtq_error *read_vdpa(const struct qemu *qemu, const struct vhost_range *range,
@@ -540,10 +526,10 @@ static int compare_inflight(const void *a, const void *b)
 	return left->counter < right->counter ? -1 : left->counter > right->counter;
 }
 
-static struct virtq_error *add_inflight(const struct qemu *qemu, struct queue *queue,
+static struct virtq_error *add_inflight(struct sampler *sampler, struct queue *queue,
 					const uint8_t *region, size_t num)
 {
-	enum byte_order order = qemu->layout->order;
+	enum byte_order order = sampler->qemu->layout->order;
 	_cleanup_free_ struct inflight *entries = array_new(num, sizeof(*entries));
 	uint16_t last_head = bytes_get_u16(region + REGION_LAST_HEAD_OFFSET, order);
 	uint16_t used_idx = bytes_get_u16(region + REGION_USED_IDX_OFFSET, order);
@@ -568,7 +554,7 @@ static struct virtq_error *add_inflight(const struct qemu *qemu, struct queue *q
 						 .stage = REQUEST_IN_DEVICE,
 						 .found_in = "in-flight region" };
 
-		TRY(requests_add(queue, &request));
+		TRY(requests_add(sampler, queue, &request));
 	}
 	if (same_instant)
 		queue->vhost_inflight = fact_of(found);
@@ -576,9 +562,10 @@ static struct virtq_error *add_inflight(const struct qemu *qemu, struct queue *q
 }
 
 /** The region of one queue, [@address, @address + @length). */
-static struct virtq_error *read_region(const struct qemu *qemu, struct queue *queue,
+static struct virtq_error *read_region(struct sampler *sampler, struct queue *queue,
 				       uint64_t address, uint64_t length)
 {
+	const struct qemu *qemu = sampler->qemu;
 	static const char what[] = "in-flight region";
 	uint8_t header[REGION_HEADER_SIZE];
 
@@ -603,7 +590,9 @@ static struct virtq_error *read_region(const struct qemu *qemu, struct queue *qu
 	if (!region)
 		return &virtq_error_no_memory;
 	TRY(target_read(qemu->target, address, region, size, what));
-	return add_inflight(qemu, queue, region, num);
+	/* the guest may use fewer than the device offers */
+	return add_inflight(sampler, queue, region,
+			    num < queue->vring_num.value ? num : queue->vring_num.value);
 }
 
 /** Where the device model keeps the struct vhost_inflight; QEMU_QUERY_NUM: it has none. */
@@ -618,10 +607,11 @@ static enum qemu_query inflight_member(const struct device *device)
 	return QEMU_QUERY_NUM;
 }
 
-static struct virtq_error *inflight_requests(const struct qemu *qemu,
+static struct virtq_error *inflight_requests(struct sampler *sampler,
 					     const struct vhost_range *range,
 					     struct device *device)
 {
+	const struct qemu *qemu = sampler->qemu;
 	enum qemu_query member = inflight_member(device);
 	struct fact pointer, address, size;
 	struct queue *queue;
@@ -649,7 +639,7 @@ static struct virtq_error *inflight_requests(const struct qemu *qemu,
 			error = error_new(VIRTQ_ERROR_UNSUPPORTED,
 					  "in-flight region: that of a packed ring is not read");
 		else
-			error = read_region(qemu, queue, address.value + i * stride, stride);
+			error = read_region(sampler, queue, address.value + i * stride, stride);
 		if (sampler_is_fatal(error))
 			return error;
 		requests_note(queue, error);
@@ -685,7 +675,7 @@ static struct virtq_error *add_shadowed(struct sampler *sampler, struct queue *q
 			continue;
 		TRY(request_from_element(sampler, queue, element, &request));
 		request.found_in = "shadow virtqueue";
-		TRY(requests_add(queue, &request));
+		TRY(requests_add(sampler, queue, &request));
 	}
 	return NULL;
 }
@@ -730,7 +720,7 @@ struct virtq_error *requests_of_vhost(struct sampler *sampler, struct device *de
 		if (range->vdev != device->address)
 			continue;
 		if (fact_is(range->backend, TYPE_USER))
-			TRY(inflight_requests(sampler->qemu, range, device));
+			TRY(inflight_requests(sampler, range, device));
 		if (fact_is(range->backend, TYPE_VDPA))
 			TRY(shadow_requests(sampler, range, device));
 	}

@@ -149,6 +149,9 @@ static json_object *new_fact(const struct fact_descriptor *descriptor, uint64_t 
 		return new_hex(value);
 	case FACT_IO_STATUS:
 	case FACT_ERROR_ACTION:
+		/* a number that has no word is shown as it is */
+		if (!fact_enum_word(descriptor->format, value))
+			break;
 		return new_string(fact_enum_word(descriptor->format, value));
 	case FACT_DECIMAL:
 		break;

@@ -207,11 +207,16 @@ static bool is_library(const char *path)
 	return suffix && (!suffix[3] || suffix[3] == '.');
 }
 
+static bool contains(const struct target_mapping *mapping, uint64_t address)
+{
+	return address >= mapping->start && address < mapping->end;
+}
+
 /** The file that is mapped at @address. */
 static const char *find_path(const struct target_mapping *mappings, size_t num, uint64_t address)
 {
 	for (size_t i = 0; i < num; i++)
-		if (address >= mappings[i].start && address < mappings[i].end)
+		if (contains(&mappings[i], address))
 			return mappings[i].path;
 	return NULL;
 }
@@ -229,12 +234,30 @@ static void mapping_list_deinit(struct mapping_list *list)
 	free(list->mappings);
 }
 
+/**
+ * May gdb take what was not read of @mapping from its file? It does, for each
+ * byte that is in no segment, and data is not what the file has any more: only
+ * of the ELF header (and what is mapped with it) and of code is that the same.
+ * What nothing was read of does no harm.
+ */
+static bool file_says_the_same(const struct target_mapping *mapping, uint64_t entry,
+			       const struct pages *memory)
+{
+	if (!mapping->file_offset || contains(mapping, entry))
+		return true;
+	for (size_t i = 0; i < memory->num; i++)
+		if (contains(mapping, memory->pages[i]->number * PAGES_SIZE))
+			return false;
+	return true;
+}
+
 static struct virtq_error *collect_mappings(const struct snapshot *snapshot,
-					    struct mapping_list *list)
+					    const struct pages *memory, struct mapping_list *list)
 {
 	const struct target_auxv *auxv = target_get_auxv(snapshot->target);
 	size_t num;
 	const struct target_mapping *mappings = target_get_mappings(snapshot->target, &num);
+	uint64_t entry = auxv->has_entry ? auxv->entry : snapshot->entry;
 	const char *executable =
 		find_path(mappings, num, auxv->has_entry ? auxv->entry : auxv->phdr);
 
@@ -247,6 +270,8 @@ static struct virtq_error *collect_mappings(const struct snapshot *snapshot,
 
 		if (!(executable && strcmp(mappings[i].path, executable) == 0) &&
 		    !is_library(mappings[i].path))
+			continue;
+		if (!file_says_the_same(&mappings[i], entry, memory))
 			continue;
 		privacy_add_binary(snapshot->privacy, &path, mappings[i].path);
 		TRY(buffer_take(&path, &text));
@@ -299,7 +324,7 @@ struct virtq_error *snapshot_write(const struct snapshot *snapshot, struct buffe
 	pages_sort(&snapshot->recorder->first);
 	pages_sort(&snapshot->recorder->last);
 	TRY(merge_samples(snapshot->recorder, &memory));
-	TRY(collect_mappings(snapshot, &mappings));
+	TRY(collect_mappings(snapshot, &memory, &mappings));
 	add_facts(snapshot, &facts);
 	TRY(add_first_sample(snapshot, info->order, &first));
 	add_failures(snapshot, info->order, &failures);

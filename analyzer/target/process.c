@@ -249,13 +249,24 @@ static uint64_t read_start_time(const char *stat_text)
 /** "start-end perms offset device inode   path"; @return false if no file is mapped. */
 static bool parse_mapping(char *line, struct target_mapping *mapping_ret)
 {
-	int path = 0;
+	char *path = strchr(line, '/'), *at;
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %*s %n", &mapping_ret->start,
-		   &mapping_ret->end, &mapping_ret->file_offset, &path) != 3 || !path)
+	/* Most have none, and sscanf() would take longer than all that is read of the process. */
+	if (!path)
 		return false;
-	mapping_ret->path = line + path;
-	return line[path] == '/';
+	mapping_ret->start = strtoull(line, &at, 16);
+	if (*at != '-')
+		return false;
+	mapping_ret->end = strtoull(at + 1, &at, 16);
+	at += strspn(at, " ");
+	at += strcspn(at, " "); /* permissions */
+	mapping_ret->file_offset = strtoull(at, &at, 16);
+	for (int i = 0; i < 2; i++) { /* device, inode */
+		at += strspn(at, " ");
+		at += strcspn(at, " ");
+	}
+	mapping_ret->path = path;
+	return at + strspn(at, " ") == path;
 }
 
 static struct virtq_error *read_mappings(struct process_target *process)

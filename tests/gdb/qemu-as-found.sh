@@ -34,7 +34,7 @@ session() { # FORM [GDB-ARGUMENT...]
 }
 
 compare() { # WHAT
-    contains "$1: it answers" "$(<"$tap_dir/session.log")" "in-device/in-flight"
+    contains "$1: it answers" "$(<"$tap_dir/session.log")" "in-device/throttled"
     check "$1: backtraces of all threads" test "$(grep -c '^Thread ' "$tap_dir/bt.before")" -ge 4
     contains "$1: a frame is selected" "$(<"$tap_dir/frame.before")" "#2"
     contains "$1: a thread is in generated code" "$(<"$tap_dir/bt.before")" "code_gen_buffer"

@@ -13,10 +13,10 @@ contains "an idle VM has nothing stuck" "$idle" "nothing stuck: "
 stick_disk0
 stuck=$(in_gdb python -p "$vm_pid" -ex "thread 2" -- "virtq -resume 0.5 -q" "thread" "virtq -q")
 contains "it says that the VM runs" "$stuck" "the target runs on for 0.5 s"
-contains "a disk that does not move is stuck" "$stuck" "in-device/stuck"
-contains "the confidence is that of two samples" "$stuck" "confidence high"
+contains "a disk that does not move is stuck" "$stuck" "in-device/throttled"
+contains "the confidence is that of two samples" "$(part "$stuck" "virtq -resume 0.5 -q")" "confidence medium"
 contains "the thread stays selected" "$(part "$stuck" thread)" "Current thread is 2 "
-contains "without -resume it is in flight" "$(part "$stuck" "virtq -q")" "in-device/in-flight"
+contains "without -resume it may be on its way" "$(part "$stuck" "virtq -q")" "confidence low"
 check "the guest is alive" vm_guest true
 
 early=$(in_gdb python -p "$vm_pid" -ex "tbreak qemu_poll_ns" -- "virtq -resume 30")

@@ -28,7 +28,7 @@ for release in ${GDB_RELEASES:-trixie bullseye}; do
         equal "gdb $version, $form: backtraces and frame" "$(<"$tap_dir/bt.before")" "$(<"$tap_dir/bt.after")"
     done
     if dpkg --compare-versions "$version" ge 12; then
-        contains "gdb $version: -resume" "$(in_gdb python -p "$vm_pid" -- "virtq -resume 0.5 -q")" "in-device/stuck"
+        contains "gdb $version: -resume" "$(in_gdb python -p "$vm_pid" -- "virtq -resume 0.5 -q")" "in-device/throttled"
     else
         contains "gdb $version: -resume" "$(in_gdb python -p "$vm_pid" -- "virtq -resume 0.5 -q")" \
             "virtq: -resume needs gdb 12 or later"

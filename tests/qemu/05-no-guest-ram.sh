@@ -50,7 +50,7 @@ for series in 7.2 10; do
     sleep 2
 
     run --json "$vm_pid"
-    expect 1 "disk0:0 in-device/stuck high" "QEMU $series, live: disk0's queue, with guest memory"
+    expect 1 "disk0:0 in-device/throttled $(aged medium high)" "QEMU $series, live: disk0's queue, with guest memory"
     live_side=$(qemus_side)
     vm_core "$tap_dir/core" || no_go "gcore of QEMU $series"
     half gcore "$tap_dir/core"

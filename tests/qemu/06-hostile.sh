@@ -68,7 +68,7 @@ cd "$tap_dir" || exit
 
 vm_core "$tap_dir/core" || no_go "gcore"
 run --json core
-expect 1 "disk0:0 in-device/in-flight low" "unharmed, the core is analysed"
+expect 1 "disk0:0 in-device/throttled low" "unharmed, the core is analysed"
 
 mkdir directory
 : >empty
@@ -134,9 +134,9 @@ cuts() {
         problem=$(survived)
         [[ -z $problem ]] || bad+="at $place: $problem"$'\n'
         [[ $status == 3 ]] && continue
-        # disk0's trouble, or nothing: what could not be read must not look like trouble.
+        # disk0's trouble, with its cause if that could be read, or nothing: what could not must not look like trouble.
         problem=$(findings)
-        [[ -z $problem || $problem == "disk0:0 in-device/in-flight low" ]] || bad+="at $place: $problem"$'\n'
+        [[ -z $problem || $problem == "disk0:0 in-device/"@(throttled|in-flight)" low" ]] || bad+="at $place: $problem"$'\n'
         jq -e '.target.truncated and (.complete == (.incomplete == []))' <<<"$output" >/dev/null ||
             bad+="at $place: is not called truncated and incomplete"$'\n'
     done

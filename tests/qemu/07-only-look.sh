@@ -134,12 +134,12 @@ VIRTQ=$tap_dir/public/virtq
 scope=$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)
 run --json "$vm_pid"
 if [[ $scope == 0 ]]; then
-    expect 1 "disk0:0 in-device/stuck high" "as nobody, like QEMU: disk0's queue"
+    expect 1 "disk0:0 in-device/throttled $(aged medium high)" "as nobody, like QEMU: disk0's queue"
 else
     equal "as nobody, where Yama forbids it: exit 3" 3 "$status"
     contains "as nobody, where Yama forbids it: it says so" "$errors" "ptrace_scope"
 fi
 run_as=()
 run --json "$vm_pid"
-expect 1 "disk0:0 in-device/stuck high" "as root, another user's QEMU: disk0's queue"
+expect 1 "disk0:0 in-device/throttled $(aged medium high)" "as root, another user's QEMU: disk0's queue"
 finish

@@ -43,7 +43,7 @@ for series in 7.2 10; do
     check "QEMU $series: the firmware reads its first sector" wait_until 30 started 1
     sleep 0.5
     run --json "$machine_pid"
-    expect 1 "slow0:0 in-device/stuck high" "QEMU $series, a disk that does not answer: its queue, nothing else"
+    expect 1 "slow0:0 in-device/backend-io $(aged medium high)" "QEMU $series, a disk that does not answer: its queue, nothing else"
     equal "QEMU $series: available 1, taken 1, used 0, in flight 1" "1 1 1 0 1" "$(jq -r '.devices[0].queues[0] |
         "\(."avail-idx") \(."shadow-avail-idx") \(."last-avail-idx") \(."used-idx") \(.inuse)"' <<<"$output")"
     equal "QEMU $series: the firmware does not drive the console" off/not-set-up "$(verdict serial0 0)"

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # No false alarm: whatever a healthy guest does, on each kind of device, no run of virtq finds anything stuck with medium
-# confidence or more. Low confidence is what a single sample of a busy queue deserves: those are counted and shown.
+# confidence or more. Low confidence is what a single sample of a busy queue deserves: those are counted and shown. What no
+# moment of a healthy queue looks like is not found with low confidence either.
 #
-# Environment: KEEP_FINDINGS, a directory for the JSON of scenes where something was found.
+# Environment: KEEP_FINDINGS, a directory for the JSON of each scene.
 . "${BASH_SOURCE[0]%/*}/lib/common.bash"
 # Four CPUs of a busy guest on two of a busy host take their time to start.
 VM_TIMEOUT=${VM_TIMEOUT:-240}
@@ -27,17 +28,24 @@ looks() {
     done
 }
 
+# Of findings: too sure of what is not so, or of something that never is.
+is_alarm='.confidence != "low" or (.verdict |
+    test("^(broken|corrupt/.*|vhost/.*|in-device/leaked|not-seen/no-handler|not-seen/driver-wrap)$"))'
+
 # Counts of the documents on stdin. A sample is one look at all queues.
 counting='[inputs] as $runs | [$runs[].devices[].queues[].findings[]] as $findings |
     [$findings[] | select(.severity == "stuck")] as $stuck | [
         ($runs | length),
         ([$runs[].target.samples // 0] | add),
         ([$runs[].devices | map(.queues | length) | add // 0] | max),
-        ([$stuck[] | select(.confidence != "low")] | length),
-        ([$stuck[] | select(.confidence == "low")] | length),
+        ([$stuck[] | select('"$is_alarm"')] | length),
+        ([$stuck[] | select('"$is_alarm"' | not)] | length),
         ([$findings[] | select(.severity == "unknown")] | length),
         ([$runs[] | select(.target.samples > 0)] | length)
     ] | join(" ")'
+# What was found with low confidence, one line each.
+low_ones='.target.samples as $samples | .devices[].queues[].findings[] |
+    select(.severity == "stuck" and .confidence == "low") | "\(.verdict) (samples: \($samples))"'
 all_runs=0 all_samples=0 all_sure=0 all_low=0
 
 # churning TIMES ACTION...: again and again, until it was done so often and both looks have enough.
@@ -77,16 +85,17 @@ watch() {
     read -r runs samples queues sure low unknown seen <<<"$counts"
     blind=$(($(wc -l <"$tap_dir/looks.statuses") - seen))
     ((all_runs += runs, all_samples += samples, all_sure += sure, all_low += low))
-    equal "$what: $samples samples of $queues queues in $runs runs, $sure findings at medium or above, $low low" \
-        "0 sure, 0 blind" "$sure sure, $blind blind"
+    equal "$what: $samples samples of $queues queues in $runs runs, $sure false alarms, $low findings at low" \
+        "0 false alarms, 0 blind" "$sure false alarms, $blind blind"
     echo "#   $((SECONDS - started)) s, $unknown times something unknown, exit statuses (times, which):" \
         "$(sort "$tap_dir/looks.statuses" | uniq -c | tr -s ' \n' ' ')"
     sort "$tap_dir/looks.errors" | uniq -c | head -n 20 | sed 's/^/#   /'
+    ((low == 0)) || jq -r "$low_ones" "$tap_dir/looks" | sort | uniq -c | sort -nr | sed 's/^ */#   low: /'
+    [[ -z ${KEEP_FINDINGS:-} ]] || cp "$tap_dir/looks" "$KEEP_FINDINGS/${what//[^a-zA-Z0-9]/-}.json"
     if ((sure)); then
         jq -c '.target.samples as $samples | .devices[] | .id as $id | .queues[] | select(any(.findings[];
-            .severity == "stuck" and .confidence != "low")) | {id: $id, samples: $samples} + . |
+            .severity == "stuck" and ('"$is_alarm"'))) | {id: $id, samples: $samples} + . |
             del(.findings[].next)' "$tap_dir/looks" | head -n 5 | sed 's/^/#   /'
-        [[ -z ${KEEP_FINDINGS:-} ]] || cp "$tap_dir/looks" "$KEEP_FINDINGS/${what//[^a-zA-Z0-9]/-}.json"
     fi
     (($#)) || return 0
     equal "$what: done $(grep -c again "$tap_dir/churn.rounds") times meanwhile" 0 \
@@ -250,6 +259,9 @@ in_netns() {
 # One thread for all CPUs with QEMU 10: with one for each it may end when the guest places PCI BARs, by an assertion of its
 # own in iotlb_to_section().
 #
+# No packed ring here: virtio_packed_should_notify() of 7.2 and 10.0 reads what the driver asks for with no barrier after
+# the used entry was written, so that an interrupt may get lost for good, and what waits for the disk with it.
+#
 # shellcheck disable=SC2054  # QEMU's own commas
 start_linux() {
     local name=$1 real=$VM_QEMU cpus=4
@@ -271,7 +283,7 @@ start_linux() {
         -set device.disk0.num-queues=4 -set device.disk1.num-queues=4 \
         -object iothread,id=iothread1 \
         -blockdev "driver=file,filename=$tap_dir/disk2.img,node-name=disk2-node" \
-        -device virtio-blk-pci,id=disk2,drive=disk2-node,serial=disk2,packed=on,num-queues=4,iothread=iothread1 \
+        -device virtio-blk-pci,id=disk2,drive=disk2-node,serial=disk2,num-queues=4,iothread=iothread1 \
         -blockdev "driver=qcow2,file.driver=file,file.filename=$tap_dir/state-$name.qcow2,node-name=state-node" \
         -device virtio-blk-pci,id=state,drive=state-node,serial=state \
         -device virtio-mouse-pci,id=mouse0 \
@@ -410,13 +422,13 @@ ovmf() {
 
 # ---- The show -------------------------------------------------------------------------------
 
-whole_linux 7.2 180 45
-whole_linux 10 60 15
-packed_linux 7.2 60 15
-packed_linux 10 40 10
-seabios 7.2 40 5
-seabios 10 20 5
-ovmf 7.2 60 10
+whole_linux 7.2 110 24
+whole_linux 10 36 9
+packed_linux 7.2 40 8
+packed_linux 10 24 6
+seabios 7.2 30 4
+seabios 10 16 3
+ovmf 7.2 40 6
 check "$all_samples samples are at least 1000" test "$all_samples" -ge 1000
 echo "# healthy silence: $all_samples samples in $all_runs runs, $all_sure findings at medium or above, $all_low at low"
 finish

@@ -78,7 +78,7 @@ struct state {
 	struct setting poll_started, external_disable_cnt;
 	enum thread_activity activity; /**< Of the loop's thread; THREAD_UNKNOWN: it polls if live. */
 	bool thread_unknown;	       /**< Nobody could look at the threads. */
-	char thread_state;
+	char thread_state;	       /**< Its state, by default 'S' if live, else 0 as in a core. */
 	bool main_loop; /**< The event loop is the main loop. */
 	struct setting lock, lock_owner; /**< Healthy: there is none. */
 	struct thread other;		 /**< Another thread; tid 0: none. */

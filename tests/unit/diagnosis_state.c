@@ -174,7 +174,9 @@ static void loop_from_state(const struct state *state, struct instant *instant)
 	instant->threads[0] = (struct thread){
 		.tid = LOOP_THREAD,
 		.name = "IO iothread0",
-		.state = state->thread_state ? state->thread_state : 'S',
+		.state = state->thread_state ? state->thread_state :
+			 state->live	     ? 'S' :
+					       0,
 		.activity = state->activity ? state->activity : THREAD_POLLING,
 		.lock = rare_fact(state->lock),
 		.lock_owner = rare_fact(state->lock_owner),

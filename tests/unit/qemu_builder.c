@@ -826,7 +826,9 @@ struct virtq_error *builder_open(struct qemu_builder *builder, struct target **t
 	num += add_segments(builder, builder->ram_address, builder->ram, BUILDER_RAM_SIZE,
 			    segments + num);
 	TRY(target_open_bytes(segments, num, builder->order, builder->pointer_size, target_ret));
-	*qemu_ret = (struct qemu){ *target_ret, &builder->layout, builder->bias };
+	*qemu_ret = (struct qemu){ .target = *target_ret,
+				   .layout = &builder->layout,
+				   .bias = builder->bias };
 	return NULL;
 }
 

@@ -155,7 +155,7 @@ static const struct layout_query queries[QUERY_NUM] = {
 			  .name = "no such text" },
 };
 
-static const struct layout_schema schema = { units, ARRAY_SIZE(units), queries, QUERY_NUM };
+static const struct layout_schema schema = { units, ARRAY_SIZE(units), queries, QUERY_NUM, NULL, 0 };
 
 /* ---- tools ---- */
 
@@ -564,7 +564,7 @@ static void expect_error(struct virtq_error *error, enum virtq_error_code code, 
 static void expect_query_error(struct layout_query query, enum virtq_error_code code,
 			       const char *part)
 {
-	const struct layout_schema one = { units, ARRAY_SIZE(units), &query, 1 };
+	const struct layout_schema one = { units, ARRAY_SIZE(units), &query, 1, NULL, 0 };
 	struct lines log = { .length = 0 };
 	struct layout *layout = NULL;
 
@@ -604,6 +604,39 @@ static void test_not_found(void **state)
 	expect_query_error(query, VIRTQ_ERROR_NOT_FOUND, "no static variable root in queue_pop()");
 	query = (struct layout_query){ .kind = LAYOUT_TEXT, .unit = QUEUE, .name = "gone " };
 	expect_query_error(query, VIRTQ_ERROR_NOT_FOUND, "no text 'gone '");
+}
+
+/** Is everything searched for a type that is not there? */
+static bool is_searched_for(const char *missing, const struct layout_rename *renames, size_t rename_num)
+{
+	const struct layout_query both[] = {
+		{ .kind = LAYOUT_STRUCT, .optional = true, .unit = QUEUE, .name = "Queue" },
+		{ .kind = LAYOUT_STRUCT, .optional = true, .unit = QUEUE, .name = missing },
+	};
+	const struct layout_schema one = { units, ARRAY_SIZE(units), both,	  ARRAY_SIZE(both),
+					   renames, rename_num };
+	struct lines log = { .length = 0 };
+	struct layout *layout = NULL;
+
+	assert_null(resolve("program", &one, &log, &layout));
+	assert_true(layout->items[0].present);
+	assert_false(layout->items[1].present);
+	layout_destroy(layout);
+	return strstr(log.text, "searching all units");
+}
+
+static void test_renamed(void **state)
+{
+	(void)state;
+	const struct layout_rename newer[] = { { { "Other", "Another" } }, { { "Queue", "Gone" } } };
+	const struct layout_rename older[] = { { { "Gone", "Queue" } } };
+	const struct layout_rename missing[] = { { { "Gone", "GoneToo" } } };
+
+	build("build $CC -gdwarf-5");
+	assert_true(is_searched_for("Gone", NULL, 0));
+	assert_false(is_searched_for("Gone", newer, ARRAY_SIZE(newer)));
+	assert_false(is_searched_for("Gone", older, ARRAY_SIZE(older)));
+	assert_true(is_searched_for("Gone", missing, ARRAY_SIZE(missing)));
 }
 
 static void test_no_debug_info(void **state)
@@ -840,7 +873,8 @@ static void test_by_build_id(void **state)
 	_cleanup_free_ char *debug = in_directory("debug"), *home = in_directory("cache2");
 	const struct layout_options options = { .debug_dir = debug };
 	struct layout_query some[QUERY_NUM];
-	const struct layout_schema without_text = { units, ARRAY_SIZE(units), some, TEXT_VERSION };
+	const struct layout_schema without_text = { units, ARRAY_SIZE(units), some, TEXT_VERSION,
+						      NULL, 0 };
 	struct layout *found = NULL;
 
 	build("build $CC -gdwarf-5; by_build_id program debug; rm -rf cache2");
@@ -982,7 +1016,8 @@ int main(void)
 {
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_debuginfod),    cmocka_unit_test(test_not_found),
-		cmocka_unit_test(test_no_debug_info), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_renamed),	      cmocka_unit_test(test_no_debug_info),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_missing_parts), cmocka_unit_test(test_not_a_binary),
 		cmocka_unit_test(test_expected_build_id),
 		cmocka_unit_test(test_cache),	      cmocka_unit_test(test_by_build_id),

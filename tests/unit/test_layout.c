@@ -35,7 +35,7 @@ static const struct layout_query queries[] = {
 };
 
 static const struct layout_schema schema = { units, ARRAY_SIZE(units), queries,
-					     ARRAY_SIZE(queries) };
+					     ARRAY_SIZE(queries), NULL, 0 };
 
 static const char golden[] = "virtq-layout 1\n"
 			     "build-id 00ff10\n"
@@ -136,7 +136,7 @@ static void test_round_trip(void **state)
 static void test_without_build_id(void **state)
 {
 	(void)state;
-	static const struct layout_schema nothing = { units, ARRAY_SIZE(units), NULL, 0 };
+	static const struct layout_schema nothing = { units, ARRAY_SIZE(units), NULL, 0, NULL, 0 };
 	_cleanup_free_ char *text =
 		ended("virtq-layout 1\nmachine 62\norder little\npointer-size 4\nentry 0x0\n"
 		      "phdr 0x0\n");
@@ -275,7 +275,7 @@ static void test_other_order(void **state)
 	(void)state;
 	struct layout_query turned[ARRAY_SIZE(queries)];
 	const struct layout_schema other = { units, ARRAY_SIZE(units), turned,
-					     ARRAY_SIZE(turned) };
+					     ARRAY_SIZE(turned), NULL, 0 };
 	_cleanup_free_ char *text = ended(golden);
 	_cleanup_layout_ struct layout *layout = NULL;
 
@@ -291,7 +291,7 @@ static void test_newer_schema(void **state)
 {
 	(void)state;
 	struct layout_query more[] = { queries[0], { .kind = LAYOUT_STRUCT, .name = "New" } };
-	const struct layout_schema newer = { units, ARRAY_SIZE(units), more, 2 };
+	const struct layout_schema newer = { units, ARRAY_SIZE(units), more, 2, NULL, 0 };
 	_cleanup_free_ char *text = ended(golden);
 
 	expect_error(text, &newer, VIRTQ_ERROR_MISMATCH, "does not answer for struct New");
@@ -374,7 +374,7 @@ static void test_query_without_unit(void **state)
 	static const struct layout_query lost[] = {
 		{ .kind = LAYOUT_STRUCT, .name = "X", .unit = 9 }
 	};
-	static const struct layout_schema wrong = { units, ARRAY_SIZE(units), lost, 1 };
+	static const struct layout_schema wrong = { units, ARRAY_SIZE(units), lost, 1, NULL, 0 };
 
 	expect_error("", &wrong, VIRTQ_ERROR_INVALID_ARGUMENT, "query 0 has no unit");
 }

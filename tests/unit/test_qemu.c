@@ -1167,6 +1167,7 @@ sample_moving(struct fixture *fixture, void (*move)(struct moving *moving), unsi
 	assert_null(builder_open(&fixture->builder, &moving->bytes, &qemu));
 	moving->base.ops = &moving_ops;
 	moving->base.info = *target_get_info(moving->bytes);
+	moving->base.info.live = true;
 	moving->fixture = fixture;
 	moving->trigger = fixture->disk->queues[0].virtqueue;
 	moving->move = move;
@@ -1218,6 +1219,31 @@ static void test_torn(void **state)
 	assert_true(reads < 100);
 	/* the other queue of the device is not */
 	assert_false(find(fixture, fixture->disk)->queues[1].torn);
+}
+
+/** The device finishes a request after the ring was read, and before its requests were all found. */
+static void finish_late(struct moving *moving)
+{
+	if (moving->reads == 4)
+		builder_set(&moving->fixture->builder,
+			    moving->fixture->disk->queues[0].virtqueue, QEMU_VirtQueue_used_idx, 1991);
+}
+
+/** What is known of it then is of two moments, and must not be taken for one. */
+static void test_moves_later(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct builder_indices indices = { .avail = 2000, .shadow = 2000, .last = 2000,
+						 .used = 1990 };
+	unsigned int reads;
+
+	builder_set_indices(&fixture->builder, &fixture->disk->queues[0], &indices);
+	const struct queue *queue = sample_moving(fixture, finish_late, &reads);
+	assert_int_equal(reads, 4);
+	assert_fact(queue->used_idx, 1990);
+	assert_true(queue->torn);
+	assert_false(queue->requests_complete);
+	assert_non_null(strstr(queue->requests_problem, "moved while"));
 }
 
 /** The packed ring goes on by one slot between the reading of the array and that of the ring. */
@@ -1530,6 +1556,15 @@ static void test_schema_check(void **state)
 	virtq_error_destroy(error);
 	layout->items[QEMU_VirtQueue_inuse] = kept;
 
+	/* more than what it is the beginning of: they are read into the same bytes */
+	kept = layout->items[QEMU_STRUCT_Object];
+	layout->items[QEMU_STRUCT_Object].size = 1 << 20;
+	error = qemu_schema_check(layout);
+	assert_non_null(error);
+	assert_non_null(strstr(error->message, "struct Object, which it begins with"));
+	virtq_error_destroy(error);
+	layout->items[QEMU_STRUCT_Object] = kept;
+
 	layout->items[QEMU_STRUCT_VirtQueue].size = 1 << 20;
 	error = qemu_schema_check(layout);
 	assert_non_null(error);
@@ -1648,6 +1683,7 @@ int main(void)
 		TEST(test_part_of_a_ring),
 		TEST(test_packed),
 		TEST(test_torn),
+		TEST(test_moves_later),
 		TEST(test_packed_moves_on),
 		TEST(test_net_ctrl_queue),
 		TEST(test_balloon_queues),

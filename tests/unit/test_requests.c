@@ -506,6 +506,30 @@ static void test_block_hostile(void **state)
 	assert_int_equal(device->backends[0].in_flight.state, FACT_ABSENT);
 }
 
+/** Each of many tracked requests leads to the same long list: no list is too long, but all are. */
+static void test_block_lists_of_lists(void **state)
+{
+	enum { TRACKED = 400, MERGED = 500 };
+	struct fixture *fixture = *state;
+	const struct builder_queue *queue = &fixture->block->queues[0];
+	uint64_t next = 0;
+
+	for (unsigned int i = 0; i < MERGED; i++) {
+		uint64_t req = block_req(fixture, queue, 0, 0, 64, 4096, 300);
+
+		SET(req, VirtIOBlockReq_mr_next, next);
+		next = req;
+	}
+	uint64_t co = coroutine(fixture, SYMBOL(blk_aio_read_entry), SYMBOL(virtio_blk_rw_complete),
+				fixture->disk.blk, next);
+	for (unsigned int i = 0; i < TRACKED; i++)
+		track(fixture, co);
+	set_indices(fixture, queue, 10, 11, 11);
+	const struct device *device = sampled(fixture, fixture->block);
+	assert_problem(device->queues[0].requests_problem, "all lists together");
+	assert_int_equal(device->queues[0].request_num, MERGED);
+}
+
 /* ---- Disks ------------------------------------------------------------------------- */
 
 static void test_disk(void **state)
@@ -951,6 +975,41 @@ static void test_estimated_header(void **state)
 	assert_int_equal(found->requests[0].field_num, 0);
 }
 
+/**
+ * Nor is an indirect table: its memory may long be something else. One that the used
+ * ring has not seen since is in flight, and its table is the driver's still.
+ */
+static void test_estimated_indirect(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct builder_queue *queue = &fixture->other->queues[0];
+	const uint64_t table = BUILDER_RAM_GPA + HEADERS;
+
+	put(ram(fixture, table, 16), BUILDER_RAM_GPA + PAYLOAD, 8);
+	put(ram(fixture, table + 8, 8), 512, 4);
+	for (uint16_t i = 0; i < queue->num; i++) {
+		descriptor(fixture, queue, i, table, 16, CHAIN_DESC_F_INDIRECT, 0);
+		put_avail(fixture, queue, (uint16_t)(100 + i), 3);
+		put_used(fixture, queue, (uint16_t)(99 + i), 3);
+	}
+	put_avail(fixture, queue, 107, 5);
+	set_indices(fixture, queue, 107, 108, 108);
+	const struct queue *found = &sampled(fixture, fixture->other)->queues[0];
+	assert_int_equal(found->request_num, 1);
+	assert_true(fact_is(found->requests[0].head, 5));
+	assert_true(fact_is(found->requests[0].descriptors, 1));
+	assert_true(fact_is(found->requests[0].out_length, 512));
+
+	/* it was used before, how long ago is not sure */
+	put_used(fixture, queue, 99, 5);
+	found = &sampled(fixture, fixture->other)->queues[0];
+	assert_int_equal(found->request_num, 1);
+	assert_true(fact_is(found->requests[0].head, 5));
+	assert_int_equal(found->requests[0].source, REQUEST_ESTIMATED);
+	assert_int_equal(found->requests[0].fault, CHAIN_UNREADABLE);
+	assert_int_equal(found->requests[0].descriptors.state, FACT_ABSENT);
+}
+
 /** What a device took was whole when it took it: descriptors that are not now accuse nobody. */
 static void test_changed_chain(void **state)
 {
@@ -1018,6 +1077,7 @@ int main(void)
 		TEST(test_block_others),
 		TEST(test_block_twice),
 		TEST(test_block_hostile),
+		TEST(test_block_lists_of_lists),
 		TEST(test_disk),
 		TEST(test_throttled),
 		TEST(test_throttle_filter),
@@ -1029,6 +1089,7 @@ int main(void)
 		TEST(test_packed),
 		TEST(test_estimated),
 		TEST(test_estimated_header),
+		TEST(test_estimated_indirect),
 		TEST(test_changed_chain),
 		TEST(test_ages),
 	};

@@ -67,6 +67,13 @@ $2}" "exit $status$(printf '%s' "$(findings 2>&1)" | sed '1s/^/\n/')${errors:+
 $errors}"
 }
 
+# aged YOUNG OLD: the confidence in what holds disk0's request: more if the request is older than the 30 s that no disk
+# takes, as on a slow host it may be.
+aged() {
+    jq -r --arg young "$1" --arg old "$2" \
+        'if any(.devices[0].queues[0].requests[]; ."age-ns" > 32e9) then $old else $young end' <<<"$output"
+}
+
 # wait_until SECONDS COMMAND...: until it succeeds.
 wait_until() {
     local deadline=$((SECONDS + $1))
