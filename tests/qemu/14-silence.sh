@@ -259,8 +259,8 @@ in_netns() {
 # One thread for all CPUs with QEMU 10: with one for each it may end when the guest places PCI BARs, by an assertion of its
 # own in iotlb_to_section().
 #
-# No packed ring here: virtio_packed_should_notify() of 7.2 and 10.0 reads what the driver asks for with no barrier after
-# the used entry was written, so that an interrupt may get lost for good, and what waits for the disk with it.
+# No packed ring here: once the interrupt of one was lost for good under this load, and what waited for the disk with it
+# (virtio_packed_should_notify() of 7.2 and 10.0 has no barrier where the split one has; not proved to be the cause).
 #
 # shellcheck disable=SC2054  # QEMU's own commas
 start_linux() {
