@@ -273,7 +273,7 @@ static void show_position(const struct subject *subject, struct evidence *eviden
 static void show_age(const struct subject *subject, struct evidence *evidence)
 {
 	if (request_is_old(subject))
-		evidence_add(evidence, "a request is older than 30 s, which no disk that works takes");
+		evidence_add(evidence, "a request is older than 30 s: no disk that works takes so long");
 }
 
 /** Where it is, for what has no known cause. */
