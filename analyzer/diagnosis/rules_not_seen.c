@@ -245,6 +245,15 @@ static void show_no_handler(const struct subject *subject, struct evidence *evid
 	"find the job or command that drains the disk (QMP query-block-jobs, query-jobs, the last " \
 	"snapshot or backup command in the log); `thread apply all bt` in gdb shows a bdrv_drain that does not end"
 
+/**
+ * `stop`, `cont` and a drain take all handlers away and put them back; while
+ * QEMU runs, one look can fall between that and what says so.
+ */
+static bool absence_is_no_moment(const struct subject *subject)
+{
+	return subject->before.queue || is_of_one_instant(subject);
+}
+
 static const struct rule rules[] = {
 	{
 		.verdict = "not-seen/drained",
@@ -287,6 +296,7 @@ static const struct rule rules[] = {
 		.needs = NEEDS(QUEUE_FACT(listeners), QUEUE_FACT(host_notifier_enabled),
 			       DEVICE_FACT(ioeventfd_started), DEVICE_FACT(ioeventfd_grabbed)),
 		.holds = is_without_listener,
+		.holds_between = absence_is_no_moment,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
 		.evidence = show_unread,
