@@ -19,7 +19,7 @@ for series in 7.2 10; do
         same_answers "QEMU $series through gdbserver" "$form" "$vm_pid" "$VM_QEMU" -iex 'set sysroot /' \
             -ex "target remote $remote"
         reads=$(sed -n 's/^read through gdb: \([0-9]*\) reads, .*/\1/p' <<<"$output")
-        check "QEMU $series through gdbserver, $form: few reads (${reads:-unknown})" test "${reads:-1000}" -le 350
+        check "QEMU $series through gdbserver, $form: few reads (${reads:-unknown})" test "${reads:-1000}" -le 450
     done
     if [[ -n $server ]]; then
         # gdb takes everything from gdbserver, and has names as target:/usr/bin/qemu
