@@ -251,7 +251,6 @@ static struct virtq_error *read_node(const struct qemu *qemu, uint64_t address,
 	static const bool pointers[] = { NODE_MEMBERS(IS_POINTER) };
 	struct target_request requests[ARRAY_SIZE(members) + 1];
 	uint8_t values[ARRAY_SIZE(members)][8];
-	struct virtq_error *failed = NULL;
 	struct node node = { .address = address };
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
@@ -272,14 +271,7 @@ static struct virtq_error *read_node(const struct qemu *qemu, uint64_t address,
 		.what = "BlockDriverState.node_name",
 	};
 	target_read_many(qemu->target, requests, ARRAY_SIZE(requests));
-	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
-		if (failed)
-			virtq_error_destroy(requests[i].error);
-		else
-			failed = requests[i].error;
-	}
-	if (failed)
-		return failed;
+	TRY(target_first_error(requests, ARRAY_SIZE(requests)));
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
 		if (requests[i].length)
 			*(struct fact *)((char *)&node + offsets[i]) = fact_of(

@@ -125,9 +125,7 @@ static struct virtq_error *add_iothreads(struct sampler *sampler)
  */
 static struct virtq_error *forgive(struct listeners *listeners, struct virtq_error *error)
 {
-	if (!error)
-		return NULL;
-	if (error->code == VIRTQ_ERROR_NO_PROCESS || error->code == VIRTQ_ERROR_NO_MEMORY)
+	if (!error || sampler_is_fatal(error))
 		return error;
 	listeners->complete = false;
 	virtq_error_destroy(error);

@@ -56,7 +56,6 @@ struct virtq_error *struct_read(const struct qemu *qemu, enum qemu_query type, u
 				const char *what, uint8_t *bytes)
 {
 	struct target_request requests[RUNS_MAX];
-	struct virtq_error *error = NULL;
 	struct run runs[RUNS_MAX];
 	size_t num = find_runs(qemu, type, runs);
 	size_t size = qemu_item(qemu, type)->size;
@@ -68,13 +67,7 @@ struct virtq_error *struct_read(const struct qemu *qemu, enum qemu_query type, u
 						       .length = runs[i].end - runs[i].start,
 						       .what = what };
 	target_read_many(qemu->target, requests, num);
-	for (size_t i = 0; i < num; i++) {
-		if (error)
-			virtq_error_destroy(requests[i].error);
-		else
-			error = requests[i].error;
-	}
-	return error;
+	return target_first_error(requests, num);
 }
 
 struct virtq_error *image_read(const struct qemu *qemu, enum qemu_query type, uint64_t address,
@@ -141,6 +134,19 @@ struct virtq_error *image_get_string(const struct image *image, enum qemu_query 
 		return NULL;
 	}
 	return target_read_string(image->qemu->target, pointer, NAME_SIZE_MAX, string_ret, what);
+}
+
+struct virtq_error *image_check_pointer(const struct image *image, enum qemu_query member,
+					uint64_t expected)
+{
+	const struct layout_query *query = &qemu_schema.queries[member];
+	uint64_t found = image_get(image, member);
+
+	if (found == expected)
+		return NULL;
+	return error_new(VIRTQ_ERROR_BAD_DATA, "%s at 0x%llx: %s is 0x%llx, expected 0x%llx",
+			 query->name, (unsigned long long)image->address, query->member,
+			 (unsigned long long)found, (unsigned long long)expected);
 }
 
 void members_read(const struct qemu *qemu, const struct member_read *reads, size_t num)

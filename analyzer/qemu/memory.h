@@ -121,6 +121,13 @@ enum { MEMBER_READS_MAX = 16 };
 /** Read single members, of structs too long to be copied or of several, with as few calls as can be. */
 void members_read(const struct qemu *qemu, const struct member_read *reads, size_t num);
 
+/**
+ * @return BAD_DATA, with struct, address and member, unless @member of @image
+ *         points back to @expected.
+ */
+MUST_CHECK struct virtq_error *image_check_pointer(const struct image *image,
+						   enum qemu_query member, uint64_t expected);
+
 /** Guard of a walk along a list in the target: bounded, and cycles are found. */
 struct list_walk {
 	uint64_t mark; /**< Brent's algorithm: an element seen before. */

@@ -66,13 +66,7 @@ static struct virtq_error *walk_ports(struct sampler *sampler, struct device *de
 			return error_new(VIRTQ_ERROR_LIMIT, "%s: more than %d ports", what,
 					 BACKENDS_MAX);
 		TRY(image_read(qemu, QEMU_STRUCT_VirtIOSerialPort, address, what, &port));
-		if (image_get(&port, QEMU_VirtIOSerialPort_vser) != device->address)
-			return error_new(VIRTQ_ERROR_BAD_DATA,
-					 "VirtIOSerialPort at 0x%llx: vser is 0x%llx, expected 0x%llx",
-					 (unsigned long long)address,
-					 (unsigned long long)image_get(&port,
-								       QEMU_VirtIOSerialPort_vser),
-					 (unsigned long long)device->address);
+		TRY(image_check_pointer(&port, QEMU_VirtIOSerialPort_vser, device->address));
 		TRY(visit(sampler, device, &port));
 		address = image_get_link(&port, QEMU_VirtIOSerialPort_next);
 	}

@@ -85,12 +85,7 @@ static struct virtq_error *read_clients(const struct qemu *qemu, const struct de
 	struct image nic;
 
 	TRY(image_read(qemu, QEMU_STRUCT_NICState, address, "VirtIONet.nic", &nic));
-	if (image_get(&nic, QEMU_NICState_opaque) != device->address)
-		return error_new(VIRTQ_ERROR_BAD_DATA,
-				 "NICState at 0x%llx: opaque is 0x%llx, expected 0x%llx",
-				 (unsigned long long)address,
-				 (unsigned long long)image_get(&nic, QEMU_NICState_opaque),
-				 (unsigned long long)device->address);
+	TRY(image_check_pointer(&nic, QEMU_NICState_opaque, device->address));
 	net->clients = image_get(&nic, QEMU_NICState_ncs);
 	return read_array(qemu, net->clients, net->pair_num, QEMU_STRUCT_NetClientState,
 			  "NICState.ncs", &net->client_bytes);
@@ -172,12 +167,7 @@ static struct virtq_error *read_peer(const struct qemu *qemu, uint64_t peer, str
 	struct image image;
 
 	TRY(image_read(qemu, QEMU_STRUCT_NetClientState, peer, "NetClientState.peer", &image));
-	if (image_get(&image, QEMU_NetClientState_peer) != backend->address)
-		return error_new(VIRTQ_ERROR_BAD_DATA,
-				 "NetClientState at 0x%llx: peer is 0x%llx, expected 0x%llx",
-				 (unsigned long long)peer,
-				 (unsigned long long)image_get(&image, QEMU_NetClientState_peer),
-				 (unsigned long long)backend->address);
+	TRY(image_check_pointer(&image, QEMU_NetClientState_peer, backend->address));
 	if (fact_is(backend->link_down, 0))
 		backend->link_down = fact_of(!!image_get(&image, QEMU_NetClientState_link_down));
 	backend->peer_receive_disabled =

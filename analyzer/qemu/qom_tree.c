@@ -152,13 +152,7 @@ static struct virtq_error *add_properties(const struct qemu *qemu, const struct 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
 		requests[i].what = "Object.properties";
 	target_read_many(qemu->target, requests, ARRAY_SIZE(requests));
-	struct virtq_error *error = NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
-		if (!error)
-			error = requests[i].error;
-		else
-			virtq_error_destroy(requests[i].error);
-	}
+	struct virtq_error *error = target_first_error(requests, ARRAY_SIZE(requests));
 	for (size_t i = 0; i < size && !error; i++) {
 		if (bytes_get(bytes + i * 4, 4, order) >= 2)
 			error = add_property(qemu, bytes_get(bytes + size * 4 + i * 8, 8, order),

@@ -193,7 +193,7 @@ struct virtq_error *threads_read(struct sampler *sampler)
 	if (!is_needed(sample))
 		return NULL;
 	struct virtq_error *error = target_get_activities(sampler->qemu->target, &threads, &num);
-	if (error && error->code != VIRTQ_ERROR_NO_PROCESS && error->code != VIRTQ_ERROR_NO_MEMORY) {
+	if (error && !sampler_is_fatal(error)) {
 		sampler_note(sampler, error_prefix(error, "threads"));
 		return NULL;
 	}

@@ -345,13 +345,7 @@ static struct virtq_error *read_shadow(const struct qemu *qemu, const struct que
 {
 	TRY(image_read(qemu, QEMU_STRUCT_VhostShadowVirtqueue, address, "VhostShadowVirtqueue",
 		       shadow));
-	if (image_get(shadow, QEMU_VhostShadowVirtqueue_vq) != queue->address)
-		return error_new(VIRTQ_ERROR_BAD_DATA,
-				 "VhostShadowVirtqueue at 0x%llx: vq is 0x%llx, expected 0x%llx",
-				 (unsigned long long)address,
-				 (unsigned long long)image_get(shadow, QEMU_VhostShadowVirtqueue_vq),
-				 (unsigned long long)queue->address);
-	return NULL;
+	return image_check_pointer(shadow, QEMU_VhostShadowVirtqueue_vq, queue->address);
 }
 
 /** QEMU stands between driver and device: the vhost device's kicks and calls are others then. */

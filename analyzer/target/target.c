@@ -255,6 +255,20 @@ void target_read_many(struct target *target, struct target_request *requests, si
 	}
 }
 
+struct virtq_error *target_first_error(struct target_request *requests, size_t num)
+{
+	struct virtq_error *first = NULL;
+
+	for (size_t i = 0; i < num; i++) {
+		if (first)
+			virtq_error_destroy(requests[i].error);
+		else
+			first = requests[i].error;
+		requests[i].error = NULL;
+	}
+	return first;
+}
+
 struct virtq_error *target_read(struct target *target, uint64_t address, void *buffer,
 				size_t length, const char *what)
 {

@@ -198,6 +198,9 @@ struct target_request {
  */
 void target_read_many(struct target *target, struct target_request *requests, size_t num);
 
+/** The first error of a batch that was read; the others are destroyed. NULL if all was read. */
+MUST_CHECK struct virtq_error *target_first_error(struct target_request *requests, size_t num);
+
 /** Before a new sample: memory may have changed since it was read. */
 void target_refresh(struct target *target);
 
