@@ -29,15 +29,6 @@ enum { ON_ERROR_ENOSPC = 2, ON_ERROR_STOP = 3, ON_ERROR_NUM = 5 };
 /** enum BlockDeviceIoStatus has that many. */
 enum { IO_STATUS_NUM = 3 };
 
-/** Must the look at this device end? Takes @error over if not, for @*problem. */
-static struct virtq_error *note_problem(char **problem, struct virtq_error *error)
-{
-	if (sampler_is_fatal(error))
-		return error;
-	sampler_set_problem(problem, error);
-	return NULL;
-}
-
 /* ---- Lists ------------------------------------------------------------------------- */
 
 /**
@@ -495,12 +486,12 @@ static struct virtq_error *read_block(struct sampler *sampler, struct device *de
 		qemu->target, qemu_member_address(qemu, device->address, QEMU_VirtIOBlock_blk),
 		&blk, "VirtIOBlock.blk");
 	if (error || !blk)
-		return note_problem(&device->problem, error);
+		return sampler_note_problem(&device->problem, error);
 	struct backend *backend;
 	TRY(add_disk(device, 0, &backend));
 	if (!backend)
 		return NULL;
-	TRY(note_problem(&backend->problem, read_block_disk(sampler, device, blk, backend)));
+	TRY(sampler_note_problem(&backend->problem, read_block_disk(sampler, device, blk, backend)));
 	return name_disk(backend, device->id);
 }
 
@@ -569,12 +560,12 @@ static struct virtq_error *read_scsi_disk(void *argument, const struct image *sc
 	if (!backend)
 		return NULL;
 	/* several disks share the queues: the device's id tells them apart */
-	TRY(note_problem(&backend->problem, image_get_string(scsi, QEMU_DeviceState_id,
+	TRY(sampler_note_problem(&backend->problem, image_get_string(scsi, QEMU_DeviceState_id,
 							     "DeviceState.id", &backend->name)));
-	TRY(note_problem(&backend->problem,
+	TRY(sampler_note_problem(&backend->problem,
 			 read_blk(reading->sampler, blk, scsi->address, backend)));
 	if (!backend->name)
-		TRY(note_problem(&backend->problem,
+		TRY(sampler_note_problem(&backend->problem,
 				 image_get_string(scsi, QEMU_DeviceState_canonical_path,
 						  "DeviceState.canonical_path", &backend->name)));
 	return NULL;
@@ -589,7 +580,7 @@ struct virtq_error *disks_read(struct sampler *sampler, struct device *device)
 		return read_block(sampler, device);
 	if (fact_is(device->device_id, VIRTIO_ID_SCSI) &&
 	    device_is(sampler, device, "virtio-scsi-device"))
-		return note_problem(&device->problem,
+		return sampler_note_problem(&device->problem,
 				    error_prefix(disk_visit_scsi(sampler, device, read_scsi_disk,
 								 &reading),
 						 "SCSI devices"));

@@ -186,9 +186,7 @@ struct virtq_error *requests_of_order(struct sampler *sampler, struct device *de
 				request.found_in = "in-order log, finished";
 			error = requests_add(sampler, queue, &request);
 		}
-		if (sampler_is_fatal(error))
-			return error;
-		requests_note(queue, error);
+		TRY(sampler_note_problem(&queue->requests_problem, error));
 	}
 	return NULL;
 }

@@ -10,15 +10,6 @@
 #include "qemu/in_order.h"
 #include "qemu/requests.h"
 
-/** Note @error of @backend unless there is no use going on. */
-static struct virtq_error *note_problem(struct backend *backend, struct virtq_error *error)
-{
-	if (sampler_is_fatal(error))
-		return error;
-	sampler_set_problem(&backend->problem, error);
-	return NULL;
-}
-
 /**
  * Add the element at @address, of which @request says more than where it is;
  * what is wrong with it is noted at @queue.
@@ -35,10 +26,7 @@ static struct virtq_error *add_element(struct sampler *sampler, struct queue *qu
 		memcpy(request.fields, more->fields, sizeof(request.fields));
 		error = requests_add(sampler, queue, &request);
 	}
-	if (sampler_is_fatal(error))
-		return error;
-	requests_note(queue, error);
-	return NULL;
+	return sampler_note_problem(&queue->requests_problem, error);
 }
 
 /* ---- virtio-serial: hw/char/virtio-serial-bus.c ------------------------------------- */
@@ -110,7 +98,7 @@ static struct virtq_error *read_port(struct sampler *sampler, struct device *dev
 	BOOL(guest_connected, guest_connected)
 	BOOL(host_connected, host_connected)
 #undef BOOL
-	return note_problem(backend, name_port(port, backend));
+	return sampler_note_problem(&backend->problem, name_port(port, backend));
 }
 
 static struct virtq_error *serial_read(struct sampler *sampler, struct device *device)
@@ -128,7 +116,7 @@ static struct virtq_error *serial_read(struct sampler *sampler, struct device *d
 	}
 	backend->queue_num = (uint16_t)device->queue_num;
 	backend->element_held = fact_unreadable();
-	return note_problem(backend, error);
+	return sampler_note_problem(&backend->problem, error);
 }
 
 static struct virtq_error *add_port_element(struct sampler *sampler, struct device *device,
@@ -252,7 +240,9 @@ static struct virtq_error *p9_read(struct sampler *sampler, struct device *devic
 	struct backend *backend;
 
 	TRY(add_whole(device, "9p", &backend));
-	return backend ? note_problem(backend, p9_fill(sampler->qemu, device, backend)) : NULL;
+	return backend ? sampler_note_problem(&backend->problem,
+					      p9_fill(sampler->qemu, device, backend))
+		       : NULL;
 }
 
 /** size u32, id u8, tag u16: little endian always. */
@@ -312,10 +302,7 @@ struct virtq_error *requests_of_9p(struct sampler *sampler, struct device *devic
 					       i * stride,
 				       i);
 	}
-	if (sampler_is_fatal(error))
-		return error;
-	requests_note(&device->queues[0], error);
-	return NULL;
+	return sampler_note_problem(&device->queues[0].requests_problem, error);
 }
 
 /* ---- gpu: hw/display/virtio-gpu.c ----------------------------------------------------------- */
@@ -378,7 +365,7 @@ static struct virtq_error *gpu_read(struct sampler *sampler, struct device *devi
 	struct backend *backend;
 
 	TRY(add_whole(device, "gpu", &backend));
-	return backend ? note_problem(backend, gpu_fill(sampler, device, backend)) : NULL;
+	return backend ? sampler_note_problem(&backend->problem, gpu_fill(sampler, device, backend)) : NULL;
 }
 
 static void gpu_add_fields(struct request *request, uint64_t type, uint64_t fence, uint64_t context)

@@ -257,10 +257,7 @@ struct virtq_error *net_read(struct sampler *sampler, struct device *device)
 			backend->problem = strdup(virtq_error_message(error));
 			continue;
 		}
-		struct virtq_error *pair_error = read_pair_client(&net, i, backend);
-		if (sampler_is_fatal(pair_error))
-			return pair_error;
-		sampler_set_problem(&backend->problem, pair_error);
+		TRY(sampler_note_problem(&backend->problem, read_pair_client(&net, i, backend)));
 	}
 	return sampler_is_fatal(error) ? take_pointer(error) : NULL;
 }
@@ -296,9 +293,7 @@ struct virtq_error *requests_of_net(struct sampler *sampler, struct device *devi
 			request.found_in = "async_tx";
 			error = requests_add(sampler, queue, &request);
 		}
-		if (sampler_is_fatal(error))
-			return error;
-		requests_note(queue, error);
+		TRY(sampler_note_problem(&queue->requests_problem, error));
 	}
 	return NULL;
 }

@@ -15,10 +15,13 @@ enum { MSIX_VECTOR_CONTROL = 12 };
 
 /* ---- Eventfds ------------------------------------------------------------------- */
 
-/**
- * EventNotifier, include/qemu/event_notifier.h: zeroed if it was never set up,
- * so that file descriptor 0 means none; -1 once it was cleaned up.
- */
+struct fact notifier_descriptor(struct fact rfd)
+{
+	if (fact_known(rfd) && (rfd.value == 0 || rfd.value > INT32_MAX))
+		return (struct fact){ 0 };
+	return rfd;
+}
+
 static struct fact read_fd(const struct qemu *qemu, const uint8_t *bytes, enum qemu_query fd,
 			   enum qemu_query initialized)
 {
@@ -26,10 +29,9 @@ static struct fact read_fd(const struct qemu *qemu, const uint8_t *bytes, enum q
 		return (struct fact){ 0 };
 	if (!bytes)
 		return fact_unreadable();
-	int32_t value = (int32_t)member_get(qemu, bytes, fd);
-	if (value <= 0 || (qemu_has(qemu, initialized) && !member_get(qemu, bytes, initialized)))
+	if (qemu_has(qemu, initialized) && !member_get(qemu, bytes, initialized))
 		return (struct fact){ 0 };
-	return fact_of((uint64_t)value);
+	return notifier_descriptor(member_get_fact(qemu, bytes, fd));
 }
 
 void notifier_read_queue(const struct qemu *qemu, const uint8_t *bytes, struct queue *queue)

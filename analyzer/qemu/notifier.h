@@ -5,6 +5,12 @@
 
 #include "qemu/sampler.h"
 
+/**
+ * The file descriptor that EventNotifier.rfd (include/qemu/event_notifier.h) is:
+ * zeroed if it was never set up, so that 0 means none; -1 once it was cleaned up.
+ */
+struct fact notifier_descriptor(struct fact rfd);
+
 /** Fill host_notifier_fd and guest_notifier_fd from @bytes, an image of the VirtQueue; NULL: unreadable. */
 void notifier_read_queue(const struct qemu *qemu, const uint8_t *bytes, struct queue *queue);
 

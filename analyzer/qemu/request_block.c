@@ -63,11 +63,6 @@ static uint32_t header_type(const uint8_t *header, enum byte_order order)
 	return bytes_get_u32(header, order) & ~TYPE_BARRIER;
 }
 
-static enum byte_order order_of(const struct device *device)
-{
-	return device->big_endian ? BIG_ENDIAN_ORDER : LITTLE_ENDIAN_ORDER;
-}
-
 void request_describe_block(const struct device *device, const struct queue *queue,
 			    const struct chain *chain, const struct chain_memory *memory,
 			    struct request *request)
@@ -80,12 +75,12 @@ void request_describe_block(const struct device *device, const struct queue *que
 		return;
 	if (!chain_header(chain, memory, header, sizeof(header)))
 		return;
-	uint32_t type = header_type(header, order_of(device));
+	uint32_t type = header_type(header, device_byte_order(device));
 	add_type(request, type);
 	if (type != TYPE_IN && type != TYPE_OUT)
 		return;
 	request_add_number(request, "sector",
-			   bytes_get_u64(header + HEADER_SECTOR, order_of(device)));
+			   bytes_get_u64(header + HEADER_SECTOR, device_byte_order(device)));
 	if (type == TYPE_IN && chain->in_length >= STATUS_SIZE)
 		request_add_number(request, "length", chain->in_length - STATUS_SIZE);
 	if (type == TYPE_OUT)
@@ -146,7 +141,7 @@ static struct virtq_error *add_request(const struct search *search, uint64_t add
 	if (!out->present || out->size < HEADER_SIZE)
 		return requests_add(search->sampler, queue, &request);
 
-	uint32_t type = header_type(req.bytes + out->offset, order_of(search->device));
+	uint32_t type = header_type(req.bytes + out->offset, device_byte_order(search->device));
 	add_type(&request, type);
 	if (type == TYPE_IN || type == TYPE_OUT) {
 		request_add_number(&request, "sector", image_get(&req, QEMU_VirtIOBlockReq_sector_num));

@@ -66,11 +66,6 @@ static const struct {
 	{ 0xaa, "WRITE(12)", true },
 };
 
-static enum byte_order order_of(const struct device *device)
-{
-	return device->big_endian ? BIG_ENDIAN_ORDER : LITTLE_ENDIAN_ORDER;
-}
-
 /** Add the operation code. @return whether its CDB has a logical block address. */
 static bool add_opcode(struct request *request, uint8_t opcode)
 {
@@ -115,7 +110,7 @@ void request_describe_scsi(const struct device *device, const struct queue *queu
 	request_add_number(request, "target", header[HEADER_LUN]);
 	request_add_number(request, "lun",
 			   bytes_get_u16(header + HEADER_LUN + 1, BIG_ENDIAN_ORDER) & 0x3fff);
-	request_add_number(request, "tag", bytes_get_u64(header + HEADER_TAG, order_of(device)));
+	request_add_number(request, "tag", bytes_get_u64(header + HEADER_TAG, device_byte_order(device)));
 	if (add_opcode(request, header[HEADER_CDB]) &&
 	    chain_header(chain, memory, header, sizeof(header)))
 		request_add_number(request, "lba", cdb_lba(header + HEADER_CDB));
@@ -175,7 +170,7 @@ static struct virtq_error *add_request(const struct search *search, const struct
 	/* a copy of the header as the driver wrote it */
 	if (tag->present && tag->size == 8)
 		request_add_number(&request, "tag",
-				   bytes_get_u64(req.bytes + tag->offset, order_of(search->device)));
+				   bytes_get_u64(req.bytes + tag->offset, device_byte_order(search->device)));
 	if (qemu_has(qemu, QEMU_SCSIRequest_opcode)) {
 		uint8_t opcode = sreq->bytes[qemu_item(qemu, QEMU_SCSIRequest_opcode)->offset];
 

@@ -806,7 +806,7 @@ struct virtq_error *requests_read(struct sampler *sampler, struct device *device
 		gathering->kind = kind;
 		gathering->memory =
 			(struct chain_memory){ read_guest, is_outside_guest, &guest };
-		gathering->order = device->big_endian ? BIG_ENDIAN_ORDER : LITTLE_ENDIAN_ORDER;
+		gathering->order = device_byte_order(device);
 		gathering->num = (unsigned int)queue->vring_num.value;
 		error = gather(gathering);
 	}

@@ -316,7 +316,7 @@ static struct virtq_error *decode(const struct qemu *qemu, const struct device *
 	if (queue->packed)
 		decode_packed(reading);
 	else
-		decode_split(reading, device->big_endian ? BIG_ENDIAN_ORDER : LITTLE_ENDIAN_ORDER);
+		decode_split(reading, device_byte_order(device));
 	return take_errors(reading);
 }
 

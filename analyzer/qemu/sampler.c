@@ -51,6 +51,14 @@ void sampler_set_problem(char **problem, struct virtq_error *error)
 	virtq_error_destroy(error);
 }
 
+struct virtq_error *sampler_note_problem(char **problem, struct virtq_error *error)
+{
+	if (sampler_is_fatal(error))
+		return error;
+	sampler_set_problem(problem, error);
+	return NULL;
+}
+
 struct virtq_error *sampler_add_backend(struct device *device, enum backend_kind kind,
 					struct backend **backend_ret)
 {

@@ -41,6 +41,15 @@ static inline bool sampler_is_fatal(const struct virtq_error *error)
 	       (error->code == VIRTQ_ERROR_NO_MEMORY || error->code == VIRTQ_ERROR_NO_PROCESS);
 }
 
+/** Set @*problem to @error's message, as sampler_set_problem(), unless it is fatal: then return it. */
+MUST_CHECK struct virtq_error *sampler_note_problem(char **problem, struct virtq_error *error);
+
+/** Byte order of the device's rings and of what drivers write for it. */
+static inline enum byte_order device_byte_order(const struct device *device)
+{
+	return device->big_endian ? BIG_ENDIAN_ORDER : LITTLE_ENDIAN_ORDER;
+}
+
 /**
  * Append a backend of @kind to the device's.
  * @param backend_ret valid until the next one is added; NULL if there are BACKENDS_MAX already.

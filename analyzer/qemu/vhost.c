@@ -223,14 +223,6 @@ static void read_user_range(const struct qemu *qemu, const struct vhost_range *r
 
 /* ---- Notifiers ------------------------------------------------------------------------ */
 
-/** EventNotifier.rfd: 0 was never set up, and -1 is closed. */
-static struct fact descriptor_of(struct fact rfd)
-{
-	if (fact_known(rfd) && (rfd.value == 0 || rfd.value > INT32_MAX))
-		return (struct fact){ 0 };
-	return rfd;
-}
-
 /** The queues of @device that @range serves. */
 static struct queue *queue_of_range(const struct device *device, const struct vhost_range *range,
 				    size_t index)
@@ -266,7 +258,7 @@ static struct virtq_error *read_notifiers(const struct qemu *qemu, const struct 
 		    qemu_has(qemu, QEMU_vhost_virtqueue_masked_notifier))
 			TRY(notifier_read_count(
 				qemu,
-				descriptor_of(read_member(qemu, range->queues + i * stride,
+				notifier_descriptor(read_member(qemu, range->queues + i * stride,
 							  QEMU_vhost_virtqueue_masked_notifier)),
 				&queue->vhost_masked_count));
 	}
@@ -363,8 +355,8 @@ static struct virtq_error *read_shadow_facts(const struct image *shadow, struct 
 					      QEMU_VhostShadowVirtqueue_shadow_used_idx);
 	queue->svq_last_used_idx = member_get_fact(qemu, shadow->bytes,
 						   QEMU_VhostShadowVirtqueue_last_used_idx);
-	queue->vhost_kick_fd = descriptor_of(kick);
-	queue->vhost_call_fd = descriptor_of(call);
+	queue->vhost_kick_fd = notifier_descriptor(kick);
+	queue->vhost_call_fd = notifier_descriptor(call);
 	TRY(notifier_read_count(qemu, queue->vhost_kick_fd, &queue->vhost_kick_count));
 	return notifier_read_count(qemu, queue->vhost_call_fd, &queue->vhost_call_count);
 }
@@ -424,10 +416,7 @@ static struct virtq_error *add_range(struct sampler *sampler, const struct vhost
 		error = read_vdpa(qemu, range, device);
 	if (type >= 0)
 		read_user_device(qemu, device->address, type, backend);
-	if (sampler_is_fatal(error))
-		return error;
-	sampler_set_problem(&backend->problem, error);
-	return NULL;
+	return sampler_note_problem(&backend->problem, error);
 }
 
 /**
@@ -634,9 +623,7 @@ static struct virtq_error *inflight_requests(struct sampler *sampler,
 					  "in-flight region: that of a packed ring is not read");
 		else
 			error = read_region(sampler, queue, address.value + i * stride, stride);
-		if (sampler_is_fatal(error))
-			return error;
-		requests_note(queue, error);
+		TRY(sampler_note_problem(&queue->requests_problem, error));
 	}
 	return NULL;
 }
@@ -691,9 +678,7 @@ static struct virtq_error *shadow_requests(struct sampler *sampler, const struct
 		error = read_shadow(qemu, queue, shadows.addresses[i], &shadow);
 		if (!error)
 			error = add_shadowed(sampler, queue, &shadow);
-		if (sampler_is_fatal(error))
-			return error;
-		requests_note(queue, take_pointer(error));
+		TRY(sampler_note_problem(&queue->requests_problem, take_pointer(error)));
 	}
 	if (sampler_is_fatal(error))
 		return error;
