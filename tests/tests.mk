@@ -20,7 +20,8 @@ REPLAY_PROGRAMS := $(addprefix $(BUILD)/tests/fuzz/,$(FUZZERS))
 
 # ---- Programs --------------------------------------------------------------------
 
-.PRECIOUS: $(BUILD)/obj/tests/%.o
+# Named as Makefile's rule names them, or make removes them as intermediate.
+.PRECIOUS: $(BUILD)/obj/%.o
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(UNIT_HELPERS)) $(BUILD)/libvirtq.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
