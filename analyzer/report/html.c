@@ -15,9 +15,11 @@
 #include "report/document.h"
 #include "report/groups.h"
 #include "report/requests.h"
+#include "report/ring_marks.h"
 #include "report/utf8.h"
 #include "report/view.h"
 #include "report/words.h"
+#include "vring/vring.h"
 
 static const char style[] =
 	":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#5c6570;--line:#d5dae0;--card:#f5f7f9;"
@@ -154,13 +156,15 @@ static void add_context(const struct view *view, struct buffer *buffer)
 
 enum { CENTER = 70, RADIUS = 50 };
 
-/** An index of the ring and what marks it. */
-struct mark {
-	const char *name; /**< Also its class: m-NAME. */
-	struct fact index;
-	const char *span; /**< Class of what is between it and the mark before; NULL: nothing. */
-	const char *meaning;
-	double from, to; /**< Where it is drawn, from the centre. */
+/** The arc of slots between two indices: its class, and what it stands for. */
+static const struct {
+	const char *class, *meaning;
+} spans[] = {
+	[RING_FREE] = { "", "" },
+	[RING_IN_DEVICE] = { "in-device", "in the device" },
+	[RING_NOT_TAKEN] = { "not-taken", "seen, not taken" },
+	[RING_NOT_SEEN] = { "not-seen", "not seen" },
+	[RING_IN_BACKEND] = { "in-device", "in the backend" },
 };
 
 /** Add a coordinate with one decimal, whatever the locale's decimal point. */
@@ -209,19 +213,30 @@ static void add_arc(struct buffer *buffer, uint64_t slot, uint64_t length, uint6
 }
 
 /** The device's indices are inside of the ring, the driver's outside; none hides another. */
-static void add_mark(struct buffer *buffer, const struct mark *mark, uint64_t num)
+static void add_mark(struct buffer *buffer, const struct ring_mark *mark, uint64_t num)
 {
+	static const struct {
+		const char *name;
+		double from, to; /* from the centre */
+	} places[] = {
+		{ "used", 26, 34 }, { "last", 35, 43 }, { "shadow", 57, 63 }, { "avail", 63, 69 },
+	};
 	double turn = (double)(mark->index.value % num) / (double)num;
 
-	buffer_printf(buffer, "<path class=\"mark m-%s\" d=\"M ", mark->name);
-	add_point(buffer, turn, mark->from);
-	buffer_add(buffer, " L ");
-	add_point(buffer, turn, mark->to);
-	buffer_add(buffer, "\"/>\n");
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		if (strcmp(places[i].name, mark->name) != 0)
+			continue;
+		buffer_printf(buffer, "<path class=\"mark m-%s\" d=\"M ", mark->name);
+		add_point(buffer, turn, places[i].from);
+		buffer_add(buffer, " L ");
+		add_point(buffer, turn, places[i].to);
+		buffer_add(buffer, "\"/>\n");
+	}
 }
 
 /** A line of the legend: an index, and what is outstanding before it. */
-static void add_legend(struct buffer *buffer, size_t row, const struct mark *mark, uint64_t length)
+static void add_legend(struct buffer *buffer, size_t row, const struct ring_mark *mark,
+		       uint64_t length)
 {
 	size_t y = 30 + 24 * row;
 
@@ -237,40 +252,8 @@ static void add_legend(struct buffer *buffer, size_t row, const struct mark *mar
 		buffer_printf(buffer,
 			      "<path class=\"arc %s\" d=\"M 150 %zu L 162 %zu\"/>"
 			      "<text x=\"168\" y=\"%zu\">%" PRIu64 " %s</text>\n",
-			      mark->span, y + 9, y + 9, y + 12, length, mark->meaning);
-}
-
-/** The indices, oldest first. @return How many. */
-static size_t find_marks(const struct queue *queue, struct mark marks[4])
-{
-	const struct mark split[] = {
-		{ "used", queue->used_idx, NULL, NULL, 26, 34 },
-		{ "last", queue->last_avail_idx, "in-device", "in the device", 35, 43 },
-		{ "shadow", queue->shadow_avail_idx, "not-taken", "seen, not taken", 57, 63 },
-		{ "avail", queue->avail_idx, "not-seen", "not seen", 63, 69 },
-	};
-	const struct mark vhost[] = {
-		{ "used", queue->used_ring_idx, NULL, NULL, 26, 43 },
-		{ "avail", queue->avail_idx, "in-device", "in the backend", 57, 69 },
-	};
-	size_t num = queue->vhost ? ARRAY_SIZE(vhost) : queue->packed ? 2 : ARRAY_SIZE(split);
-
-	memcpy(marks, queue->vhost ? vhost : split, num * sizeof(*marks));
-	return num;
-}
-
-/** Slots from one index to the next one. */
-static uint64_t distance(const struct queue *queue, const struct mark *from, const struct mark *to)
-{
-	uint64_t num = queue->vring_num.value;
-
-	if (!queue->packed)
-		return fact_distance(to->index, from->index);
-	uint64_t slots = (to->index.value + num - from->index.value % num) % num;
-	bool laps = fact_known(queue->used_wrap_counter) &&
-		    fact_known(queue->last_avail_wrap_counter) &&
-		    queue->used_wrap_counter.value != queue->last_avail_wrap_counter.value;
-	return !slots && laps ? num : slots;
+			      spans[mark->span].class, y + 9, y + 9, y + 12, length,
+			      spans[mark->span].meaning);
 }
 
 /**
@@ -339,10 +322,10 @@ static void add_requests(struct buffer *buffer, const struct queue *queue)
 static void add_ring(struct buffer *buffer, const struct queue *queue)
 {
 	uint64_t num = fact_known(queue->vring_num) ? queue->vring_num.value : 0;
-	struct mark marks[4];
-	size_t mark_num = find_marks(queue, marks);
+	struct ring_mark marks[RING_MARKS_MAX];
+	size_t mark_num = ring_marks(queue, marks);
 
-	if (!num || num > 65536)
+	if (!num || num > VRING_NUM_MAX)
 		return;
 	buffer_add(buffer, "<svg class=\"ring\" viewBox=\"0 0 300 140\" width=\"300\" height=\"140\""
 			   " role=\"img\">\n");
@@ -351,15 +334,12 @@ static void add_ring(struct buffer *buffer, const struct queue *queue)
 	buffer_printf(buffer, "<text class=\"num\" x=\"%d\" y=\"%d\">%" PRIu64 "</text>\n", CENTER,
 		      CENTER + 4, num);
 	for (size_t i = 0; i < mark_num; i++) {
-		uint64_t length = 0;
+		/* more than there are is impossible: the finding says so */
+		uint64_t length = marks[i].slots <= num ? marks[i].slots : 0;
 
-		if (i && fact_known(marks[i - 1].index) && fact_known(marks[i].index))
-			length = distance(queue, &marks[i - 1], &marks[i]);
-		if (length > num)
-			length = 0; /* impossible: the finding says so */
 		if (length)
-			add_arc(buffer, marks[i - 1].index.value % num, length, num, marks[i].span,
-				marks[i].meaning);
+			add_arc(buffer, marks[i - 1].index.value % num, length, num,
+				spans[marks[i].span].class, spans[marks[i].span].meaning);
 		if (fact_known(marks[i].index))
 			add_mark(buffer, &marks[i], num);
 		add_legend(buffer, mark_num - 1 - i, &marks[i], length);

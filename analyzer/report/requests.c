@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "report/requests.h"
+#include "report/ring_marks.h"
 #include "vring/vring.h"
 
 const char *request_source_word(enum request_source source)
@@ -108,43 +109,11 @@ void requests_add_summary(struct buffer *buffer, const struct queue *queue)
 
 /* ---- The ring as a strip -------------------------------------------------------------- */
 
-/** An index of the ring, oldest first, and what the slots before it hold. */
-struct strip_mark {
-	char letter;
-	struct fact index;
-	char slots; /**< From the mark before to this one. */
+/** What a column of the strip shows of the slots it stands for. */
+static const char strip_letters[] = {
+	[RING_FREE] = ' ',     [RING_IN_DEVICE] = 'D',	[RING_NOT_TAKEN] = 'T',
+	[RING_NOT_SEEN] = 'N', [RING_IN_BACKEND] = 'B',
 };
-
-static size_t find_marks(const struct queue *queue, struct strip_mark marks[4])
-{
-	const struct strip_mark split[] = {
-		{ 'u', queue->used_idx, ' ' },
-		{ 'l', queue->last_avail_idx, 'D' },
-		{ 's', queue->shadow_avail_idx, 'T' },
-		{ 'a', queue->avail_idx, 'N' },
-	};
-	const struct strip_mark vhost[] = {
-		{ 'u', queue->used_ring_idx, ' ' },
-		{ 'a', queue->avail_idx, 'B' },
-	};
-	size_t num = queue->vhost ? ARRAY_SIZE(vhost) : queue->packed ? 2 : ARRAY_SIZE(split);
-
-	memcpy(marks, queue->vhost ? vhost : split, num * sizeof(*marks));
-	return num;
-}
-
-static uint64_t slots_between(const struct queue *queue, struct fact from, struct fact to)
-{
-	if (!fact_known(from) || !fact_known(to))
-		return 0;
-	if (!queue->packed)
-		return fact_distance(to, from);
-	return vring_packed_distance((unsigned int)to.value,
-				     fact_true(queue->last_avail_wrap_counter),
-				     (unsigned int)from.value,
-				     fact_true(queue->used_wrap_counter),
-				     (unsigned int)queue->vring_num.value);
-}
 
 enum { STRIP_WIDTH_MAX = 128 };
 
@@ -153,8 +122,8 @@ void requests_add_strip(struct buffer *buffer, struct buffer *mark_line, const s
 {
 	uint64_t num = fact_known(queue->vring_num) ? queue->vring_num.value : 0;
 	char strip[STRIP_WIDTH_MAX + 1], letters[STRIP_WIDTH_MAX + 1];
-	struct strip_mark marks[4];
-	size_t mark_num = find_marks(queue, marks);
+	struct ring_mark marks[RING_MARKS_MAX];
+	size_t mark_num = ring_marks(queue, marks);
 	bool any = false;
 
 	if (!num || num > VRING_NUM_MAX || (queue->vhost && queue->packed))
@@ -167,19 +136,18 @@ void requests_add_strip(struct buffer *buffer, struct buffer *mark_line, const s
 	memset(letters, ' ', columns);
 	strip[columns] = letters[columns] = '\0';
 	for (size_t i = 0; i < mark_num; i++) {
-		uint64_t length = i ? slots_between(queue, marks[i - 1].index, marks[i].index) : 0;
-
-		if (length > num)
+		if (marks[i].slots > num)
 			return; /* impossible: the finding says so */
-		for (uint64_t j = 0; j < length; j++)
-			strip[(marks[i - 1].index.value + j) % num / slots] = marks[i].slots;
-		any |= length;
+		for (uint64_t j = 0; j < marks[i].slots; j++)
+			strip[(marks[i - 1].index.value + j) % num / slots] =
+				strip_letters[marks[i].span];
+		any |= marks[i].slots;
 	}
 	for (size_t i = mark_num; i--;) {
 		if (!fact_known(marks[i].index))
 			continue;
 		char *letter = &letters[marks[i].index.value % num / slots];
-		*letter = *letter == ' ' ? marks[i].letter : '*';
+		*letter = *letter == ' ' ? *marks[i].name : '*';
 	}
 	if (!any)
 		return;

@@ -14,6 +14,7 @@
 #include "base/checked.h"
 #include "report/buffer.h"
 #include "report/labels.h"
+#include "report/ring_marks.h"
 #include "report/utf8.h"
 #include "report/words.h"
 
@@ -205,6 +206,50 @@ static void test_numbers(void **state)
 	assert_int_equal(buffer.length, strlen(buffer_text(&buffer)));
 }
 
+static void test_ring_marks(void **state)
+{
+	struct ring_mark marks[RING_MARKS_MAX];
+	struct queue queue = { .vring_num = fact_of(8), .used_idx = fact_of(65534) };
+
+	(void)state;
+	queue.last_avail_idx = fact_of(1);
+	queue.shadow_avail_idx = fact_of(1);
+	queue.avail_idx = fact_of(4);
+	queue.used_ring_idx = fact_of(65535);
+	assert_int_equal(ring_marks(&queue, marks), 4);
+	assert_string_equal(marks[1].name, "last");
+	assert_int_equal(marks[1].span, RING_IN_DEVICE);
+	assert_int_equal(marks[1].slots, 3); /* across the wrap at 65536 */
+	assert_int_equal(marks[2].slots, 0);
+	assert_int_equal(marks[3].slots, 3);
+
+	/* of an index that could not be read nothing is drawn, on either side of it */
+	queue.shadow_avail_idx = fact_unreadable();
+	ring_marks(&queue, marks);
+	assert_int_equal(marks[2].slots, 0);
+	assert_int_equal(marks[3].slots, 0);
+
+	queue.vhost = true;
+	assert_int_equal(ring_marks(&queue, marks), 2);
+	assert_int_equal(marks[1].index.value, 4);
+	assert_int_equal(marks[1].slots, 5);
+	assert_int_equal(marks[1].span, RING_IN_BACKEND);
+
+	/* the same slot of a packed ring is none or all of it: the wrap counters say which */
+	queue = (struct queue){ .packed = true, .vring_num = fact_of(8), .used_idx = fact_of(5) };
+	queue.last_avail_idx = fact_of(5);
+	queue.used_wrap_counter = fact_of(1);
+	queue.last_avail_wrap_counter = fact_of(1);
+	assert_int_equal(ring_marks(&queue, marks), 2);
+	assert_int_equal(marks[1].slots, 0);
+	queue.last_avail_wrap_counter = fact_of(0);
+	ring_marks(&queue, marks);
+	assert_int_equal(marks[1].slots, 8);
+	queue.last_avail_wrap_counter = fact_unreadable();
+	ring_marks(&queue, marks);
+	assert_int_equal(marks[1].slots, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_facts_in_words),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_ring_marks),
 	};
 
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))
