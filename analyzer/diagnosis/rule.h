@@ -124,6 +124,10 @@ extern const size_t false_positive_num;
 
 /** Names of the false-positive rules that a verdict obeys. */
 #define CONSIDERED(...) (const char *const[]){ __VA_ARGS__, NULL }
+/** Those of every verdict that a driver has not noticed what was done: it may not be looking. */
+#define DRIVER_DOES_NOT_LOOK                                                            \
+	"used-event-zero", "event-triggered", "callbacks-off", "delayed-callback",      \
+		"kernel-differs", "polling-driver", "lazy-tx"
 
 /**
  * Could the queue be worked on when the sample was taken? If not (paused, not

@@ -312,7 +312,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = interrupt_waits_behind_mask,
 		.evidence = show_signal,
-		.considered = CONSIDERED("brief-mask", "event-idx-only", "used-event-zero", "event-triggered", "callbacks-off", "delayed-callback", "kernel-differs", "polling-driver", "lazy-tx", "transient"),
+		.considered = CONSIDERED("brief-mask", "event-idx-only", DRIVER_DOES_NOT_LOOK, "transient"),
 		.next = "the guest keeps the MSI-X vector masked: look at its interrupt set-up (/proc/interrupts, irqbalance, a driver that hangs in its handler)",
 	},
 	{
@@ -328,7 +328,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = driver_is_behind_twice,
 		.evidence = show_signal,
-		.considered = CONSIDERED("irqfd", "brief-mask", "event-idx-only", "used-event-zero", "event-triggered", "callbacks-off", "delayed-callback", "kernel-differs", "polling-driver", "lazy-tx", "transient", "stopped-world"),
+		.considered = CONSIDERED("irqfd", "brief-mask", "event-idx-only", DRIVER_DOES_NOT_LOOK, "transient", "stopped-world"),
 		.next = "the eventfd is not attached to KVM, or its route is missing: look for the irqfd in /proc/PID/fdinfo of the VM's fd, and report it to QEMU with its version",
 	},
 	{
@@ -344,7 +344,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_LOW,
 		.surer = route_is_missing,
 		.evidence = show_signal,
-		.considered = CONSIDERED("used-event-zero", "event-triggered", "callbacks-off", "delayed-callback", "kernel-differs", "polling-driver", "lazy-tx", "transient", "torn-read"),
+		.considered = CONSIDERED(DRIVER_DOES_NOT_LOOK, "transient", "torn-read"),
 		.next = "a driver that gave the queue no vector must poll; if it gave one, QEMU lost its route: report it to QEMU with its version",
 	},
 	{
@@ -360,7 +360,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_LOW,
 		.surer = guest_had_time,
 		.evidence = show_signal,
-		.considered = CONSIDERED("shared-isr", "event-idx-only", "used-event-zero", "event-triggered", "callbacks-off", "delayed-callback", "kernel-differs", "polling-driver", "lazy-tx", "busy-guest", "transient", "stopped-world"),
+		.considered = CONSIDERED("shared-isr", "event-idx-only", DRIVER_DOES_NOT_LOOK, "busy-guest", "transient", "stopped-world"),
 		.next = "look inside the guest: is the interrupt line counted (/proc/interrupts), disabled (\"nobody cared\"), or its CPU busy",
 	},
 	{
@@ -377,7 +377,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_LOW,
 		.surer = guest_had_time,
 		.evidence = show_signal,
-		.considered = CONSIDERED("event-idx-only", "used-event-zero", "event-triggered", "callbacks-off", "delayed-callback", "kernel-differs", "polling-driver", "lazy-tx", "irqfd", "signalled-used-unset", "busy-guest", "transient"),
+		.considered = CONSIDERED("event-idx-only", DRIVER_DOES_NOT_LOOK, "irqfd", "signalled-used-unset", "busy-guest", "transient"),
 		.next = "the host's side is clean: look inside the guest (/proc/interrupts, a vCPU that does not run, an IRQ bound to an offline CPU), or take a dump of it",
 	},
 	{
@@ -393,7 +393,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_LOW,
 		.surer = guest_had_time,
 		.evidence = show_signal,
-		.considered = CONSIDERED("event-idx-only", "used-event-zero", "event-triggered", "callbacks-off", "delayed-callback", "kernel-differs", "polling-driver", "lazy-tx", "signalled-used-unset", "busy-guest", "transient"),
+		.considered = CONSIDERED("event-idx-only", DRIVER_DOES_NOT_LOOK, "signalled-used-unset", "busy-guest", "transient"),
 		.next = "look inside the guest: is the interrupt counted (/proc/interrupts), masked, or its CPU busy",
 	},
 };

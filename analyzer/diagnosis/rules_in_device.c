@@ -417,7 +417,7 @@ static const struct rule rules[] = {
 		.surer = throttled_for_ever,
 		.evidence = show_in_backend,
 		.considered = CONSIDERED("throttling", "pre-posted-role", "transient", "torn-read"),
-		.next = "compare the disk's limits (QMP query-block, block_set_io_throttle) with what the guest asks of it; without an armed timer nobody will wake the request: report it to QEMU with its version",
+		.next = "compare the disk's limits (QMP query-block; of a throttle filter: qom-get of its throttle-group's limits) with what the guest asks of it; without an armed timer nobody will wake the request: report it to QEMU with its version",
 	},
 	{
 		.verdict = "in-device/parked",

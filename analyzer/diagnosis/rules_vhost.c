@@ -329,8 +329,8 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_LOW,
 		.surer = guest_had_time,
 		.evidence = show_used,
-		.considered = CONSIDERED("irqfd", "event-idx-only", "used-event-zero", "event-triggered", "callbacks-off",
-					 "delayed-callback", "kernel-differs", "polling-driver", "lazy-tx", "busy-guest", "transient"),
+		.considered = CONSIDERED("irqfd", "event-idx-only", DRIVER_DOES_NOT_LOOK,
+					 "busy-guest", "transient"),
 		.next = "look whether the backend signals (a missing barrier in it, or its call fd is gone), and inside the guest whether the interrupt is counted (/proc/interrupts)",
 	},
 	{
