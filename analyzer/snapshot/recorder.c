@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,14 +16,27 @@ static void kernel_deinit(struct recorder_kernel *kernel)
 	*kernel = (struct recorder_kernel){ 0 };
 }
 
+static void failure_free(struct recorder_failure *failure)
+{
+	if (failure)
+		free(failure->message);
+	free(failure);
+}
+
+static void keep_failure(void *failure)
+{
+	(void)failure; /* the list owns it */
+}
+
 void recorder_deinit(struct recorder *recorder)
 {
 	pages_deinit(&recorder->first);
 	pages_deinit(&recorder->last);
 	kernel_deinit(&recorder->kernel[0]);
 	kernel_deinit(&recorder->kernel[1]);
+	tdestroy(recorder->failures_tree, keep_failure);
 	for (size_t i = 0; i < recorder->failures_num; i++)
-		free(recorder->failures[i].message);
+		failure_free(recorder->failures[i]);
 	free(recorder->failures);
 	virtq_error_destroy(recorder->error);
 	*recorder = (struct recorder){ 0 };
@@ -37,15 +51,43 @@ void recorder_next_sample(struct recorder *recorder)
 	recorder->kernel[0] = recorder->kernel[1];
 	recorder->kernel[1] = (struct recorder_kernel){ 0 };
 	for (size_t i = 0; i < recorder->failures_num; i++)
-		recorder->failures[i].samples = SAMPLE_FIRST;
+		recorder->failures[i]->samples = SAMPLE_FIRST;
 }
 
-static bool same_failure(const struct recorder_failure *failure, uint64_t address, size_t length,
-			 const struct virtq_error *error)
+static int compare(uint64_t a, uint64_t b)
 {
-	return failure->address == address && failure->length == length &&
-	       failure->code == error->code && failure->fault == error->address &&
-	       strcmp(failure->message, virtq_error_message(error)) == 0;
+	return a < b ? -1 : a > b;
+}
+
+static int compare_failures(const void *a, const void *b)
+{
+	const struct recorder_failure *x = a, *y = b;
+	int order = compare(x->address, y->address);
+
+	order = order ? order : compare(x->length, y->length);
+	order = order ? order : compare(x->fault, y->fault);
+	order = order ? order : compare(x->code, y->code);
+	return order ? order : strcmp(x->message, y->message);
+}
+
+static struct recorder_failure *failure_new(uint64_t address, size_t length,
+					    const struct virtq_error *error)
+{
+	struct recorder_failure *failure = malloc(sizeof(*failure));
+
+	if (!failure)
+		return NULL;
+	*failure = (struct recorder_failure){
+		.address = address,
+		.length = length,
+		.fault = error->address,
+		.code = error->code,
+		.message = strdup(virtq_error_message(error)),
+	};
+	if (failure->message)
+		return failure;
+	failure_free(failure);
+	return NULL;
 }
 
 static struct virtq_error *add_failure(struct recorder *recorder, uint64_t address, size_t length,
@@ -53,26 +95,21 @@ static struct virtq_error *add_failure(struct recorder *recorder, uint64_t addre
 {
 	if (error->code == VIRTQ_ERROR_NO_PROCESS || error->code == VIRTQ_ERROR_NO_MEMORY)
 		return error_new(error->code, "%s", virtq_error_message(error));
-	for (size_t i = 0; i < recorder->failures_num; i++) {
-		if (!same_failure(&recorder->failures[i], address, length, error))
-			continue;
-		recorder->failures[i].samples |= SAMPLE_LAST;
-		return NULL;
-	}
 	if (!array_grow(&recorder->failures, recorder->failures_num, &recorder->failures_capacity,
 			sizeof(*recorder->failures)))
 		return &virtq_error_no_memory;
-	struct recorder_failure failure = {
-		.address = address,
-		.length = length,
-		.fault = error->address,
-		.code = error->code,
-		.samples = SAMPLE_LAST,
-		.message = strdup(virtq_error_message(error)),
-	};
-	if (!failure.message)
+	struct recorder_failure *failure = failure_new(address, length, error);
+	struct recorder_failure **known =
+		failure ? tsearch(failure, &recorder->failures_tree, compare_failures) : NULL;
+	if (!known) {
+		failure_free(failure);
 		return &virtq_error_no_memory;
-	recorder->failures[recorder->failures_num++] = failure;
+	}
+	(*known)->samples |= SAMPLE_LAST;
+	if (*known == failure)
+		recorder->failures[recorder->failures_num++] = failure;
+	else
+		failure_free(failure);
 	return NULL;
 }
 

@@ -35,8 +35,9 @@ struct recorder {
 	struct pages first; /**< The first of two samples; empty with one. */
 	struct pages last; /**< The last or only sample. */
 	struct recorder_kernel kernel[2]; /**< Of the first of two samples; of the last or only one. */
-	struct recorder_failure *failures;
+	struct recorder_failure **failures; /**< Owned, each different from the others. */
 	size_t failures_num, failures_capacity;
+	void *failures_tree; /**< tsearch() tree of the same. */
 	struct virtq_error *error; /**< Sticky; owned: memory ran out, or the target exited. */
 };
 

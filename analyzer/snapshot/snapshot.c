@@ -94,7 +94,7 @@ static void add_failures(const struct snapshot *snapshot, enum byte_order order,
 			 struct buffer *buffer)
 {
 	for (size_t i = 0; i < snapshot->recorder->failures_num; i++) {
-		const struct recorder_failure *failure = &snapshot->recorder->failures[i];
+		const struct recorder_failure *failure = snapshot->recorder->failures[i];
 
 		core_writer_put(buffer, order, failure->address, 8);
 		core_writer_put(buffer, order, failure->length, 8);
