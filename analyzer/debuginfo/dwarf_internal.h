@@ -179,11 +179,12 @@ struct type_member {
 
 /**
  * Look up a member by a path with dots. Nameless struct and union members are
- * looked through, and an array on the way means its first element.
+ * looked through, and an array on the way means its first element; "[0]" says
+ * so of one at the end.
  *
  * @param[out] member_ret with `missing` set if a definition was found and has no such member.
  * @param bits whether the member may be a bit-field.
- * @return BAD_DATA, UNSUPPORTED for a bit-field that may not be one, LIMIT if structs are nested without end.
+ * @return BAD_DATA, UNSUPPORTED for a bit-field that may not be one and for [0] of no array, LIMIT if structs are nested without end.
  */
 MUST_CHECK struct virtq_error *type_find_member(const struct debug_info *info,
 						const Dwarf_Die *type, const char *path, bool bits,

@@ -266,6 +266,13 @@ static bool struct_below(Dwarf_Die *type)
 	return false;
 }
 
+/** From the type of an array, of any number of dimensions, to that of its elements. */
+static bool element_type(Dwarf_Die *type)
+{
+	return type_peel(type) && dwarf_tag(type) == DW_TAG_array_type &&
+	       die_reference(type, DW_AT_type, type);
+}
+
 struct virtq_error *type_find_member(const struct debug_info *info, const Dwarf_Die *type,
 				     const char *path, bool bits, struct type_member *member_ret)
 {
@@ -274,12 +281,12 @@ struct virtq_error *type_find_member(const struct debug_info *info, const Dwarf_
 		.info = info, .budget = MEMBER_MAX, .bits = bits, .member = &member
 	};
 
-	for (const char *at = path;; at += search.length + 1) {
+	for (const char *at = path;; at++) {
 		Dwarf_Die outer = member.type;
 		bool found = false;
 
 		search.name = at;
-		search.length = strcspn(at, ".");
+		search.length = strcspn(at, ".[");
 		if (struct_below(&outer))
 			TRY(find_component(&search, &outer, 0, &member.offset, &member.type,
 					   &found));
@@ -288,7 +295,14 @@ struct virtq_error *type_find_member(const struct debug_info *info, const Dwarf_
 			member.missing_length = search.length;
 			break;
 		}
-		if (!at[search.length])
+		at += search.length;
+		if (strncmp(at, "[0]", 3) == 0) {
+			if (!element_type(&member.type))
+				return error_new(VIRTQ_ERROR_UNSUPPORTED, "%.*s is no array",
+						 (int)search.length, search.name);
+			at += 3;
+		}
+		if (!*at)
 			break;
 	}
 	*member_ret = member;

@@ -46,7 +46,7 @@ struct layout_query {
 	const char *name;
 	/**
 	 * MEMBER, BITS: path, as "vring.caches", an array on the way is its first
-	 * element; LOCAL_STATIC: variable; else NULL.
+	 * element, at its end "[0]" says so; LOCAL_STATIC: variable; else NULL.
 	 */
 	const char *member;
 	/** MEMBER: size in bytes it must have, 0 for any; a wrong size is an error. */

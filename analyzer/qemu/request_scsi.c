@@ -171,12 +171,10 @@ static struct virtq_error *add_request(const struct search *search, const struct
 	if (tag->present && tag->size == 8)
 		request_add_number(&request, "tag",
 				   bytes_get_u64(req.bytes + tag->offset, device_byte_order(search->device)));
-	if (qemu_has(qemu, QEMU_SCSIRequest_opcode)) {
-		uint8_t opcode = sreq->bytes[qemu_item(qemu, QEMU_SCSIRequest_opcode)->offset];
-
-		if (add_opcode(&request, opcode) && qemu_has(qemu, QEMU_SCSIRequest_lba))
-			request_add_number(&request, "lba", image_get(sreq, QEMU_SCSIRequest_lba));
-	}
+	if (qemu_has(qemu, QEMU_SCSIRequest_opcode) &&
+	    add_opcode(&request, (uint8_t)image_get(sreq, QEMU_SCSIRequest_opcode)) &&
+	    qemu_has(qemu, QEMU_SCSIRequest_lba))
+		request_add_number(&request, "lba", image_get(sreq, QEMU_SCSIRequest_lba));
 	if (qemu_has(qemu, QEMU_SCSIRequest_xfer))
 		request_add_number(&request, "length", image_get(sreq, QEMU_SCSIRequest_xfer));
 	TRY(set_start(search, sreq->address, &request));

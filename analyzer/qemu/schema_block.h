@@ -114,7 +114,7 @@
 	M(SCSIRequest, dev, "dev", true)                                          \
 	M(SCSIRequest, lun, "lun", true)                                          \
 	M(SCSIRequest, hba_private, "hba_private", true)                          \
-	M(SCSIRequest, opcode, "cmd.buf", true) /* its first byte */              \
+	M(SCSIRequest, opcode, "cmd.buf[0]", true)                                \
 	M(SCSIRequest, xfer, "cmd.xfer", true)                                    \
 	M(SCSIRequest, lba, "cmd.lba", true)                                      \
 	M(SCSIRequest, next, "next", true)                                        \

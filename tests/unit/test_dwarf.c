@@ -590,6 +590,8 @@ static void test_not_found(void **state)
 	query = (struct layout_query){ .kind = LAYOUT_MEMBER, .unit = OTHER, .name = "Plain",
 				       .member = "few" };
 	expect_query_error(query, VIRTQ_ERROR_UNSUPPORTED, "few is a bit-field");
+	query.member = "tag[0]";
+	expect_query_error(query, VIRTQ_ERROR_UNSUPPORTED, "tag is no array");
 	query = (struct layout_query){ .kind = LAYOUT_STRUCT, .unit = OTHER, .name = "Gone" };
 	expect_query_error(query, VIRTQ_ERROR_NOT_FOUND,
 			   "no struct Gone: there is no such type (looked into ");

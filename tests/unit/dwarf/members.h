@@ -17,6 +17,7 @@
 	M(struct Queue, Queue, device)                         \
 	M(struct Queue, Queue, names)                          \
 	M(struct Queue, Queue, grid)                           \
+	M(struct Queue, Queue, grid[0])                        \
 	M(struct Queue, Queue, state)                          \
 	M(struct Queue, Queue, qualified)                      \
 	M(struct Queue, Queue, node.next)                      \
