@@ -180,7 +180,7 @@ for port in $((20000 + RANDOM % 10000)) $((20000 + RANDOM % 10000)); do
         >debuginfod.log 2>&1 &
     server=$!
     disown
-    if wait_until 20 fetch "$port" 2>/dev/null; then break; fi
+    if wait_until 60 fetch "$port" 2>/dev/null; then break; fi
     kill "$server"
 done
 check "the debuginfod server serves" fetch "$port"

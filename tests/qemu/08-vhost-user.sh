@@ -39,7 +39,7 @@ for series in 7.2 10; do
         >"$tap_dir/backend.log" 2>&1 &
     backend=$!
     disown
-    wait_until 10 test -S "$tap_dir/blk.sock" || no_go "qemu-storage-daemon $series starts"
+    wait_until 60 test -S "$tap_dir/blk.sock" || no_go "qemu-storage-daemon $series starts"
     VM_MACHINE=q35,memory-backend=memory0 vm_start vhost \
         -object memory-backend-memfd,id=memory0,size=128M,share=on \
         -chardev "socket,id=socket0,path=$tap_dir/blk.sock" -device vhost-user-blk-pci,id=vhost0,chardev=socket0 \

@@ -74,12 +74,12 @@ throttled() { # NAME DISK GROUP DEVICE QUEUE
     vm_throttle "$3" off
     resumed
     healthy "no longer $1"
-    check "QEMU $qemu_series, $1: the guest has gone on without the limit" wait_until 10 ended "$1"
+    check "QEMU $qemu_series, $1: the guest has gone on without the limit" wait_until 60 ended "$1"
 }
 
 stopped_by_error() { # NAME COMMAND DEVICE QUEUE DISK
     begin "$1" "$2"
-    wait_until 10 eval '[[ $(run_state) == io-error ]]'
+    wait_until 60 eval '[[ $(run_state) == io-error ]]'
     equal "QEMU $qemu_series, $1: the VM is stopped for it" "io-error failed" "$(run_state) $(io_status "$5")"
     state "$1" "$3" "$4"
     also off/paused "$3" "$4"
@@ -87,7 +87,7 @@ stopped_by_error() { # NAME COMMAND DEVICE QUEUE DISK
     resumed
     equal "QEMU $qemu_series, $1: cont leaves the disk's io-status as it was" failed "$(io_status "$5")"
     healthy "cont after $1"
-    check "QEMU $qemu_series, $1: the guest has gone on with cont" wait_until 10 ended "$1"
+    check "QEMU $qemu_series, $1: the guest has gone on with cont" wait_until 60 ended "$1"
 }
 
 disks() {
@@ -192,15 +192,15 @@ drained() {
     sleep 1
     healthy "drained, but idle"
     begin drained "$(read_at drained0 808)"
-    check "QEMU $qemu_series, drained: the guest's request is not taken" wait_until 30 not_taken drained0
+    check "QEMU $qemu_series, drained: the guest's request is not taken" wait_until 60 not_taken drained0
     begin drained-beside "$(read_at other0 808)"
     if [[ $qemu_series == 7.2 ]]; then
         # Of old, no disk of the same AioContext is listened to meanwhile, drained or not.
-        check "QEMU $qemu_series, drained-beside: nor is that on another disk" wait_until 30 not_taken other0
+        check "QEMU $qemu_series, drained-beside: nor is that on another disk" wait_until 60 not_taken other0
         state drained-beside other0 0 drained0:0
         state drained drained0 0 other0:0
     else
-        check "QEMU $qemu_series, drained: other disks work" wait_until 30 ended drained-beside
+        check "QEMU $qemu_series, drained: other disks work" wait_until 60 ended drained-beside
         state drained drained0 0
     fi
     # The monitor of vm_hmp is busy with the resize. By the node's name instead of the device's, qemu-io of QEMU 10 would
@@ -209,10 +209,10 @@ drained() {
         $monitor = IO::Socket::UNIX->new(Peer => shift) or die;
         sub prompt { $text = ""; 1 while $text !~ /\(qemu\) $/ && sysread $monitor, $text, 4096, length $text }
         prompt; syswrite $monitor, "qemu-io -d /machine/peripheral/drained0/virtio-backend \"resume here\"\n"; prompt' "$vm_dir/hmp"
-    check "QEMU $qemu_series, drained: the resize ends" wait_until 30 eval '! kill -0 "$resize" 2>/dev/null'
+    check "QEMU $qemu_series, drained: the resize ends" wait_until 60 eval '! kill -0 "$resize" 2>/dev/null'
     healthy "no longer drained"
     check "QEMU $qemu_series, drained: the guest has gone on after it" \
-        wait_until 10 eval 'ended drained && ended drained-beside'
+        wait_until 60 eval 'ended drained && ended drained-beside'
     vm_stop
     rm "$tap_dir/drained0.qcow2"
 }
@@ -279,7 +279,7 @@ backends() {
     # Opened for both, for a FIFO has to have a writer first.
     start_reader sh -c 'exec cat <>"$0"' "$tap_dir/port.out"
     port_reader=$reader
-    wait_until 10 test -S "$tap_dir/peer.sock" || no_go "the peer listens"
+    wait_until 60 test -S "$tap_dir/peer.sock" || no_go "the peer listens"
     vm_start backends \
         -netdev dgram,id=wire0,local.type=unix,local.path=wire0,remote.type=unix,remote.path=wire1 \
         -netdev dgram,id=wire1,local.type=unix,local.path=wire1,remote.type=unix,remote.path=wire0 \
@@ -297,7 +297,7 @@ backends() {
     vm_load_start net
     sleep 2
     vm_load_stop
-    check "QEMU $qemu_series: the guest's network works" wait_until 20 can_ping
+    check "QEMU $qemu_series: the guest's network works" wait_until 60 can_ping
     healthy "backends that read"
 
     kill -STOP "$peer_reader"
@@ -331,7 +331,7 @@ more_backends() {
     check "QEMU $qemu_series, peer-not-reading: nothing arrives" cannot_ping
     state peer-not-reading net1 0
     vm_qmp stop cont >/dev/null
-    check "QEMU $qemu_series, peer-not-reading: stop and cont helps" wait_until 20 can_ping
+    check "QEMU $qemu_series, peer-not-reading: stop and cont helps" wait_until 60 can_ping
     healthy "a peer that is read again"
 }
 

@@ -260,7 +260,7 @@ corrupt() {
         blk event_idx
         # The third chain starts at descriptor 6: a header without a byte.
         ring "read 0 16 4096" "set 0 desc[6].len 0" "kick 0"
-        check "QEMU $qemu_series: $state_name: the device wants a reset" wait_until 10 needs_reset
+        check "QEMU $qemu_series: $state_name: the device wants a reset" wait_until 60 needs_reset
         state
         machine_stop
         blk event_idx
@@ -403,7 +403,7 @@ hang_main_loop() {
     log_fills monitor_qmp_cmd_in_band
     machine_qmp query-status >/dev/null 2>&1 &
     hanging=$!
-    wait_until 10 sits_in "$write_call" "$machine_pid"
+    wait_until 60 sits_in "$write_call" "$machine_pid"
 }
 
 # kick_eventfd: as KVM does, for QEMU's main loop does not answer.
@@ -442,7 +442,7 @@ threads() {
         log_fills virtio_queue_notify
         ring "read 0 16 4096" "notify 0" >/dev/null
         check "QEMU $qemu_series: $state_name: the IOThread waits in write()" \
-            wait_until 10 sits_in "$write_call" "$(iothread_tid)"
+            wait_until 60 sits_in "$write_call" "$(iothread_tid)"
         ring "read 0 24 4096" "kick 0"
         state
         log_empties
@@ -472,7 +472,7 @@ threads() {
         trace_on virtio_blk_handle_read
         check "QEMU $qemu_series: $state_name: the main loop waits in write()" hang_main_loop
         kick_eventfd "read 0 16 4096"
-        check "QEMU $qemu_series: $state_name: the IOThread waits for it" wait_until 10 sits_in "$futex_call" "$tid"
+        check "QEMU $qemu_series: $state_name: the IOThread waits for it" wait_until 60 sits_in "$futex_call" "$tid"
         state
         log_empties
         wait "$hanging"
@@ -525,9 +525,9 @@ drained() {
         blk event_idx "$slow" "${form:+iothread=iothread0}" "${iothread[@]}"
         find_kick_fd
         ring "read 0 16 4096" "notify 0" >/dev/null
-        wait_until 10 in_flight 1
+        wait_until 60 in_flight 1
         machine_qmp '{"execute": "transaction", "arguments": {"actions": []}}' >/dev/null 2>&1 &
-        check "QEMU $qemu_series: $state_name: the main loop does not answer" wait_until 20 does_not_answer
+        check "QEMU $qemu_series: $state_name: the main loop does not answer" wait_until 60 does_not_answer
         kick_eventfd "read 0 24 4096"
         state
         equal "QEMU $qemu_series: $state_name: the kick is in the eventfd" 1 "$(ring_eventfd "$machine_pid" "$kick_fd")"
@@ -553,7 +553,7 @@ in_device() {
         blk "event_idx ${form#-}" "$slow"
         ring "read 0 16 4096" "notify 0" >/dev/null
         check "QEMU $qemu_series: $state_name: QEMU has taken it" \
-            wait_until 10 in_flight "$([[ $form ]] && echo 3 || echo 1)"
+            wait_until 60 in_flight "$([[ $form ]] && echo 3 || echo 1)"
         state
         machine_stop
         blk "event_idx ${form#-}"
@@ -615,7 +615,7 @@ chains() {
     if wanted duplicate-in-flight; then
         blk event_idx "$slow"
         ring "read 0 16 4096" "publish 0 0" "notify 0" >/dev/null
-        check "QEMU $qemu_series: $state_name: QEMU has taken both" wait_until 10 in_flight 2
+        check "QEMU $qemu_series: $state_name: QEMU has taken both" wait_until 60 in_flight 2
         state
         machine_stop
         blk event_idx

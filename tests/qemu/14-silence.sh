@@ -213,7 +213,7 @@ still=()
 busy() {
     still=("$@")
     used_indices >"$tap_dir/before"
-    wait_until 20 all_moved
+    wait_until 60 all_moved
     equal "QEMU $qemu_series, the load is one: $# queues move" "" "${still[*]}"
 }
 all_moved() {
@@ -338,7 +338,7 @@ whole_linux() {
     rest
     # QEMU saves no virtio-crypto device.
     vm_qmp '{"execute": "device_del", "arguments": {"id": "crypto0"}}' >/dev/null
-    check "QEMU $1: virtio-crypto is unplugged" wait_until 20 gone crypto0
+    check "QEMU $1: virtio-crypto is unplugged" wait_until 60 gone crypto0
     vm_guest 'load start disk0 disk1 disk2 state scsi0 net rng'
     watch "snapshot-save, under load" $((once / 4)) $((twice / 4)) 3 save_snapshot
     vm_guest 'load stop'
@@ -388,7 +388,7 @@ seabios() {
         -device virtio-serial-pci,id=serial0 || no_go "QEMU $1 starts"
     watched=$machine_pid
     watch "SeaBIOS from its first instruction" "$2" "$3"
-    check "QEMU $1: SeaBIOS reads" wait_until 20 sectors_were_read 1000
+    check "QEMU $1: SeaBIOS reads" wait_until 60 sectors_were_read 1000
     watch "SeaBIOS reads for ever" "$2" "$3"
     machine_stop
 }

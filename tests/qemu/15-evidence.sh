@@ -128,7 +128,7 @@ for series in 7.2 10; do
         dd if=/dev/${disk##*/} of=/dev/null bs=4k count=1 iflag=direct >/dev/null 2>&1 & done'
     sleep 1
     vm_qmp '{"execute": "block_resize", "arguments": {"node-name": "slow0-node", "size": 1048576}}' >/dev/null 2>&1 &
-    check "QEMU $series: the lock is held" wait_until 20 lock_held
+    check "QEMU $series: the lock is held" wait_until 60 lock_held
     live=$(facts)
     equal "QEMU $series, with the lock held: gdb sees who holds it" \
         "$(by_gdb -p "$vm_pid" | sed -n 's/^lock //p')" \
@@ -138,7 +138,7 @@ for series in 7.2 10; do
     equal "QEMU $series, with the lock held: the kernel has the same counts" "$(counts_by_kernel)" "$(counts_by_virtq)"
     equal "QEMU $series, with the lock held: its owner waits in a loop" polling \
         "$(jq -r --argjson pid "$vm_pid" '.threads[] | select(.tid == $pid).activity' <<<"$output")"
-    check "QEMU $series, with the lock held: the kernel has the same calls" wait_until 20 same_calls
+    check "QEMU $series, with the lock held: the kernel has the same calls" wait_until 60 same_calls
     check "QEMU $series: a snapshot of it" "$VIRTQ" snapshot --once --full "$vm_pid" -o "$tap_dir/snapshot"
     vm_core "$tap_dir/core" || no_go "QEMU $series: a core is made"
 

@@ -75,7 +75,10 @@ hang_requests() {
         dd if=/dev/zero of=/dev/disk0 bs=256k count=1 seek=40 oflag=direct >/dev/null 2>&1 &
         dd if=/dev/sdb of=/dev/null bs=4k count=1 skip=64 iflag=direct >/dev/null 2>&1 &
         dd if=/dev/zero of=/dev/sdb bs=16k count=1 seek=128 oflag=direct >/dev/null 2>&1 &'
-    wait_until 20 all_hang || no_go "QEMU $qemu_series: the requests hang"
+    if ! wait_until 60 all_hang; then
+        { queue disk0 0 "$block_requests"; queue scsi0 2 "$scsi_requests"; } | sed "s|^|#   |"
+        no_go "QEMU $qemu_series: the requests hang"
+    fi
 }
 
 all_hang() {
@@ -162,7 +165,7 @@ for series in 7.2 10; do
         run --json --once "$vm_pid" bad
         [[ $(jq -r .qemu.runstate <<<"$output") == io-error ]]
     }
-    check "QEMU $series: the VM stops at an error" wait_until 20 parked
+    check "QEMU $series: the VM stops at an error" wait_until 60 parked
     equal "QEMU $series, after an error: the request is parked" "in 8000 4096 in-device exact parked requests" \
         "$(queue bad 0 "$block_requests")"
     equal "QEMU $series, after an error: the disk says so" "1 failed stop stop" \

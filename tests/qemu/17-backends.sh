@@ -81,7 +81,7 @@ start_daemon() {
         >"$tap_dir/backend.log" 2>&1 &
     daemon=$!
     disown
-    wait_until 10 test -S "$tap_dir/blk.sock" || no_go "qemu-storage-daemon $series starts"
+    wait_until 60 test -S "$tap_dir/blk.sock" || no_go "qemu-storage-daemon $series starts"
 }
 
 truncate -s 64M "$tap_dir/backend.img"
@@ -119,8 +119,8 @@ disk0 0 1" "$(jq -r '.devices[] | .id as $id | .backends[] | "\($id) \(."first-q
     kill -STOP "$machine_pid"
     vm_guest 'for i in 1 2 3 4; do ping -A -s 9000 192.0.2.2 >/dev/null 2>&1 & done
         dd if=/dev/zero of=/dev/$(ls /sys/class/virtio-ports | grep p1) bs=64k count=1000 >/dev/null 2>&1 &'
-    wait_until 20 fact_is net0 async-tx 1
-    wait_until 20 fact_is serial0 element-held 1
+    wait_until 60 fact_is net0 async-tx 1
+    wait_until 60 fact_is serial0 element-held 1
     sleep 1
     run --json --once "$vm_pid"
     same "QEMU $series, the other sides do not read"
@@ -134,19 +134,19 @@ disk0 0 1" "$(jq -r '.devices[] | .id as $id | .backends[] | "\($id) \(."first-q
     rm "$tap_dir/core"
 
     kill -CONT "$machine_pid"
-    check "QEMU $series, the netdev goes on" wait_until 20 fact_is net0 async-tx 0
+    check "QEMU $series, the netdev goes on" wait_until 60 fact_is net0 async-tx 0
     vm_hmp 'set_link wire0 off' >/dev/null
     check "QEMU $series, set_link off" fact_is net0 link-down 1
     equal "QEMU $series, set_link off" "$(see_net | head -n 1)" "$(facts net0 0 "${net_facts[@]}")"
 
     kill -KILL "$daemon"
-    check "QEMU $series, the daemon is gone" wait_until 10 fact_is disk0 connected 0
+    check "QEMU $series, the daemon is gone" wait_until 60 fact_is disk0 connected 0
     equal "QEMU $series, the daemon is gone: gdb" 0 "$(see "$vm_pid" \
         "printf \"see %d\\n\", ((VHostUserBlk *)$(address disk0))->connected")"
     equal "QEMU $series, the daemon is gone: still a backend of all queues" "disk0-chardev user 0 1" \
         "$(facts disk0 0 name type first-queue num-queues)"
     start_daemon
-    check "QEMU $series, a new daemon" wait_until 10 fact_is disk0 connected 1
+    check "QEMU $series, a new daemon" wait_until 60 fact_is disk0 connected 1
     vm_stop
     machine_stop
     kill -KILL "$daemon"
