@@ -37,11 +37,12 @@ start() {
     hang_disk0
 }
 
-# An idle guest still sends a packet now and then: live answers are compared by what stands still. And two runs do not
-# wait equally long on a busy host.
+# An idle guest still sends a packet now and then, and its timers wake the main loop: two runs on a live VM are compared by
+# what stands still. They do not wait equally long on a busy host either.
 stands_still() {
     sed -n '/^{/,$p' | sed 's/samples [0-9.]* s apart/samples apart/' |
-        jq '.devices[] | select(.id | test("^(disk|scsi)")) | .queues[] | del(.requests[]["age-ns"])'
+        jq '.devices[] | select(.id | test("^(disk|scsi)")) | .queues[] | del(.requests[]["age-ns"]) |
+            (.findings[].evidence) |= map(select(test("^(the main loop|IOThread) ") | not))'
 }
 no_canary() {
     ! grep -aiF -e "$canary" -e "$tap_dir" -e "$HOME/" -e 01234567-89ab -e 52:54:00 "$@"
@@ -64,6 +65,9 @@ round_trip() {
         rm -rf "$tap_dir/files.$report"
         mkdir "$tap_dir/files.$report"
         tar -C "$tap_dir/files.$report" -xzf "$tap_dir/$report.tgz"
+        equal "the report of the $report says again what it said, to the byte" \
+            "$(jq '[.devices, ."event-loops"]' "$tap_dir/files.$report/virtq-report/report.json")" \
+            "$("$VIRTQ" --json --no-cache "$tap_dir/$report.tgz" | jq '[.devices, ."event-loops"]')"
     done
     of_core=$(answer "$tap_dir/core" --no-cache)
     contains "the core has a stuck disk" "$of_core" "in-device/throttled"
