@@ -513,46 +513,74 @@ static size_t json_string_end(const char *text, size_t start, size_t length)
 {
 	size_t end = start + 1;
 
-	while (end < length && text[end] != '"')
+	while (end < length && text[end] != text[start])
 		end += text[end] == '\\' ? 2 : 1;
 	return end < length ? end : length;
 }
 
-/** Add an argument that is JSON: its shape and its keys, and of its values what add_value() keeps. */
+static bool is_json_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/** Is what ends before @at the key of a member? */
+static bool colon_follows(const char *text, size_t at, size_t length)
+{
+	while (at < length && is_json_blank(text[at]))
+		at++;
+	return at < length && text[at] == ':';
+}
+
+/**
+ * Add an argument that is JSON: its shape and its keys, and of its values what
+ * add_value() keeps. A key is that of one value, or of those of one array: what
+ * is anywhere else, and all behind a key that is not a plain word, is closed.
+ */
 static void add_json(struct privacy *privacy, struct buffer *buffer, const char *text, size_t length)
 {
-	const char *key = "";
-	size_t key_length = 0;
+	static const char unknown[] = "?";
+	const char *key = unknown;
+	size_t key_length = 1;
+	bool in_array = false;
 
 	for (size_t i = 0; i < length;) {
-		if (text[i] == '"') {
-			size_t end = json_string_end(text, i, length);
-			bool is_key = end + 1 < length && text[end + 1] == ':';
+		/* QEMU takes strings in either quotes, without them it is a number or a word */
+		bool quoted = text[i] == '"' || text[i] == '\'';
+		size_t start = i + quoted, end = start;
 
-			buffer_add(buffer, "\"");
-			if (is_key && is_plain_word(text + i + 1, end - i - 1)) {
-				key = text + i + 1;
-				key_length = end - i - 1;
-				buffer_add_bytes(buffer, key, key_length);
-			} else if (end > i + 1) {
-				add_value(privacy, buffer, is_key || !key_length ? "?" : key,
-					  is_key || !key_length ? 1 : key_length, text + i + 1,
-					  end - i - 1);
-			}
-			buffer_add(buffer, "\"");
-			i = end + 1;
-		} else if (strchr("{}[],: ", text[i])) {
+		if (is_json_blank(text[i]) || strchr("{}[],:", text[i])) {
 			buffer_add_bytes(buffer, text + i, 1);
+			in_array = text[i] == '[' || (in_array && !strchr("]{}", text[i]));
+			if (strchr("]{}", text[i])) {
+				key = unknown;
+				key_length = 1;
+			}
 			i++;
-		} else {
-			size_t end = i;
-
-			while (end < length && !strchr("{}[],: \"", text[end]))
-				end++;
-			add_value(privacy, buffer, key_length ? key : "?", key_length ? key_length : 1,
-				  text + i, end - i);
-			i = end;
+			continue;
 		}
+		if (quoted)
+			end = json_string_end(text, i, length);
+		while (!quoted && end < length && !is_json_blank(text[end]) &&
+		       !strchr("{}[],:\"'", text[end]))
+			end++;
+
+		bool is_key = quoted && colon_follows(text, end + 1, length) &&
+			      is_plain_word(text + start, end - start);
+		buffer_add_bytes(buffer, text + i, quoted);
+		if (is_key)
+			buffer_add_bytes(buffer, text + start, end - start);
+		else
+			add_value(privacy, buffer, key, key_length, text + start, end - start);
+		/* an end that is missing is made, so that it stays what it was */
+		buffer_add_bytes(buffer, text + i, quoted);
+		if (is_key) {
+			key = text + start;
+			key_length = end - start;
+		} else if (!in_array) {
+			key = unknown;
+			key_length = 1;
+		}
+		i = end + quoted;
 	}
 }
 

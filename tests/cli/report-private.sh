@@ -16,6 +16,7 @@ secrets=(
     -netdev "tap,id=n0,ifname=$canary,script=/etc/$canary/up,vhost=on"
     -device virtio-net-pci,netdev=n0,mac=52:54:00:ca:ff:ee,mq=on
     -blockdev "{\"driver\":\"nbd\",\"server\":{\"host\":\"10.11.12.13\",\"port\":\"10809\"},\"export\":\"$canary\",\"password-secret\":\"$canary\"}"
+    -object "{\"qom-type\":\"secret\",\"id\":\"sec1\",\"data\" : \"$canary\"}"
     -vnc "10.11.12.13:1,password=on" -fw_cfg "name=opt/x,string=$canary" -append "root=/dev/vda token=$canary"
     -smbios "type=1,serial=$canary" -uuid 01234567-89ab-cdef-0123-456789abcdef --$canary $canary
 )

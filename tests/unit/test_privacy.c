@@ -87,6 +87,23 @@ static void commands(void **state)
 		  "\"read-only\":false,\"password-secret\":\"<secret-1>\"}" },
 		{ "qemu -blockdev {\"driver\":\"file\",\"x\":{\"y\":[\"CANARY\",17]}}",
 		  "qemu -blockdev {\"driver\":\"file\",\"x\":{\"y\":[\"<argument-1>\",<argument-2>]}}" },
+		/* blanks wherever JSON has them, strings in either quotes */
+		{ "qemu -object {\"qom-type\":\"secret\",\"id\":\"s0\",\"data\" :\"hunter2\"}",
+		  "qemu -object {\"qom-type\":\"<argument-1>\",\"id\":\"s0\",\"data\" :\"<secret-1>\"}" },
+		{ "qemu -object { 'id' : 's0' , 'data'\t:\n'hunter2' , 'format':'raw' }",
+		  "qemu -object { 'id' : 's0' , 'data'\t:\n'<secret-1>' , 'format':'raw' }" },
+		{ "qemu -blockdev {\"driver\":\"nbd\",\"host\" : \"db1.corp\",\"id\":\"x\"}",
+		  "qemu -blockdev {\"driver\":\"nbd\",\"host\" : \"<argument-1>\",\"id\":\"x\"}" },
+		/* a key is of one value: what has none of its own is closed */
+		{ "qemu -object {\"id\":\"s0\",\"da\\u0074a\":\"hunter2\"}",
+		  "qemu -object {\"id\":\"s0\",\"<argument-1>\":\"<argument-2>\"}" },
+		{ "qemu -object {\"id\":\"s0\" \"hunter2\", {\"hunter3\"}}",
+		  "qemu -object {\"id\":\"s0\" \"<argument-1>\", {\"<argument-2>\"}}" },
+		{ "qemu -object {\"id\":{\"hunter2\"}}", "qemu -object {\"id\":{\"<argument-1>\"}}" },
+		{ "qemu -device {\"iothread-vq-mapping\":[{\"iothread\":\"t0\"},{\"iothread\":\"t1\"}],"
+		  "\"queues\":[0, 1],\"serial\" :\"WD-123\"}",
+		  "qemu -device {\"iothread-vq-mapping\":[{\"iothread\":\"t0\"},{\"iothread\":\"t1\"}],"
+		  "\"queues\":[0, 1],\"serial\" :\"<argument-1>\"}" },
 		{ "qemu -device virtio-blk,drive=d0,id=CANARYcanary0123456789abc",
 		  "qemu -device virtio-blk,drive=d0,id=<argument-1>" },
 		{ "qemu -frobnicate CANARY", "qemu <argument-1>" },
