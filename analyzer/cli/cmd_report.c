@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/common.h"
@@ -17,7 +16,7 @@ struct request {
 	struct cli *cli;
 	enum virtq_report_format format;
 	struct virtq_report_options options;
-	bool force;
+	unsigned int flags; /**< As output_write() takes them. */
 };
 
 static const struct argp_option report_options[] = {
@@ -87,7 +86,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		argp_error(state, "--format is archive, text, json or html, not '%s'", argument);
 		return EINVAL;
 	case KEY_FORCE:
-		request->force = true;
+		request->flags |= OUTPUT_REPLACE;
 		break;
 	case KEY_FULL:
 		request->options.full = true;
@@ -138,12 +137,12 @@ static int deliver(struct cli *cli, const struct request *request, const void *b
 	char *name = NULL, *message;
 	int status = STATUS_DONE;
 
-	if (cli->output ? strcmp(cli->output, "-") == 0 : request->format != VIRTQ_REPORT_ARCHIVE)
+	if (cli->output ? output_is_stdout(cli->output) : request->format != VIRTQ_REPORT_ARCHIVE)
 		return print(cli, request, bytes, length);
 	name = cli->output ? strdup(cli->output) : default_name(cli);
 	if (!name)
 		return fail(NULL);
-	if (!output_write(name, bytes, length, request->force, &message)) {
+	if (!output_write(name, bytes, length, request->flags, &message)) {
 		status = fail(message);
 	} else if (!cli->output) {
 		cli_print(cli, name);
@@ -153,15 +152,6 @@ static int deliver(struct cli *cli, const struct request *request, const void *b
 	return status;
 }
 
-/** Does FILE stand in the way? Asked before the target is looked at; the answer may change. */
-static bool is_taken(const struct request *request)
-{
-	const char *output = request->cli->output;
-	struct stat status;
-
-	return output && strcmp(output, "-") != 0 && !request->force && lstat(output, &status) == 0;
-}
-
 static int make(struct request *request)
 {
 	struct cli *cli = request->cli;
@@ -169,14 +159,13 @@ static int make(struct request *request)
 	struct virtq_result *result = NULL;
 	void *bytes = NULL;
 	size_t length = 0;
+	char *message;
 	int status = STATUS_FAILED;
 
-	if (is_taken(request)) {
-		char *message;
-
-		return fail(asprintf(&message, "%s: %s (--force replaces it)", cli->output,
-				     strerror(EEXIST)) < 0 ? NULL : message);
-	}
+	/* before the target is looked at */
+	if (cli->output && !output_is_stdout(cli->output) &&
+	    !output_check(cli->output, request->flags, &message))
+		return fail(message);
 	cli_prepare(cli);
 	cli->analysis_options.record = true;
 	struct virtq_error *error = virtq_session_open(cli->target, &cli->target_options, &session);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,8 +14,69 @@ struct output {
 	const char *path;
 	char *directory;
 	char *temporary; /**< Name of the file until it gets its own; NULL: it has none. */
+	mode_t mode; /**< As open() takes it. */
 	int fd;
 };
+
+/* ---- What is there already -------------------------------------------------- */
+
+bool output_is_stdout(const char *path)
+{
+	struct stat file, standard;
+
+	return strcmp(path, "-") == 0 ||
+	       (stat(path, &file) == 0 && fstat(STDOUT_FILENO, &standard) == 0 &&
+		file.st_dev == standard.st_dev && file.st_ino == standard.st_ino);
+}
+
+/** Is it a name of something that is open, such as /dev/stderr? Not a file of its own, then. */
+static bool leads_to_proc(const char *path)
+{
+	static const char proc[] = "/proc/";
+	char start[sizeof(proc) - 1];
+
+	return readlink(path, start, sizeof(start)) == sizeof(start) &&
+	       memcmp(start, proc, sizeof(start)) == 0;
+}
+
+/** @param into_ret it is to be written into. @return 0, or an errno. */
+static int look_at(const char *path, unsigned int flags, bool *into_ret)
+{
+	struct stat status;
+
+	*into_ret = false;
+	/* a link that leads nowhere is something, too */
+	if (stat(path, &status) < 0 && lstat(path, &status) < 0)
+		return 0;
+	if (S_ISDIR(status.st_mode))
+		return EISDIR;
+	if (S_ISCHR(status.st_mode) || S_ISFIFO(status.st_mode) || leads_to_proc(path)) {
+		*into_ret = true;
+		return 0;
+	}
+	if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
+		return EOPNOTSUPP;
+	return flags & OUTPUT_REPLACE ? 0 : EEXIST;
+}
+
+/** @return Whether there is none. */
+static bool tell(const char *path, int problem, char **message_ret)
+{
+	*message_ret = NULL;
+	if (problem && asprintf(message_ret, "%s: %s%s", path, strerror(problem),
+				problem == EEXIST ? " (--force replaces it)" : "") < 0)
+		*message_ret = NULL;
+	return !problem;
+}
+
+bool output_check(const char *path, unsigned int flags, char **message_ret)
+{
+	bool into;
+
+	return tell(path, look_at(path, flags, &into), message_ret);
+}
+
+/* ---- A new file --------------------------------------------------------------- */
 
 static char *directory_of(const char *path)
 {
@@ -25,24 +87,41 @@ static char *directory_of(const char *path)
 }
 
 /** @return 0, or an errno. */
+static int name_temporary(struct output *output)
+{
+	unsigned int number;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return errno;
+	if (asprintf(&output->temporary, "%s/.virtq-%08x", output->directory, number) >= 0)
+		return 0;
+	output->temporary = NULL;
+	return ENOMEM;
+}
+
+static void forget_temporary(struct output *output)
+{
+	free(output->temporary);
+	output->temporary = NULL;
+}
+
+/** @return 0, or an errno. */
 static int create(struct output *output)
 {
-	output->fd = open(output->directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	output->fd = open(output->directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, output->mode);
 	if (output->fd >= 0)
 		return 0;
 	/* what file systems and kernels say that have no O_TMPFILE */
 	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT)
 		return errno;
-	if (asprintf(&output->temporary, "%s/.virtq-XXXXXX", output->directory) < 0) {
-		output->temporary = NULL;
-		return ENOMEM;
-	}
-	output->fd = mkostemp(output->temporary, O_CLOEXEC);
+	int problem = name_temporary(output);
+	if (problem)
+		return problem;
+	output->fd = open(output->temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, output->mode);
 	if (output->fd >= 0)
 		return 0;
-	int problem = errno;
-	free(output->temporary);
-	output->temporary = NULL;
+	problem = errno;
+	forget_temporary(output);
 	return problem;
 }
 
@@ -58,7 +137,7 @@ static int write_all(int fd, const char *bytes, size_t length)
 		bytes += put;
 		length -= (size_t)put;
 	}
-	return fsync(fd) < 0 && errno != EINVAL ? errno : 0;
+	return 0;
 }
 
 /** Give the file without a name one. */
@@ -74,28 +153,25 @@ static int link_as(const struct output *output, const char *path)
 static int replace(struct output *output)
 {
 	if (!output->temporary) {
-		if (asprintf(&output->temporary, "%s/.virtq-%ld", output->directory,
-			     (long)getpid()) < 0) {
-			output->temporary = NULL;
-			return ENOMEM;
-		}
-		unlink(output->temporary); /* of a virtq that was killed in this moment */
-		int problem = link_as(output, output->temporary);
+		int problem = name_temporary(output);
+
+		if (!problem)
+			problem = link_as(output, output->temporary);
 		if (problem) {
-			free(output->temporary);
-			output->temporary = NULL;
+			forget_temporary(output);
 			return problem;
 		}
 	}
 	if (rename(output->temporary, output->path) < 0)
 		return errno;
-	free(output->temporary);
-	output->temporary = NULL;
+	forget_temporary(output);
 	return 0;
 }
 
 static int publish(struct output *output, bool force)
 {
+	if (fsync(output->fd) < 0 && errno != EINVAL)
+		return errno;
 	if (force)
 		return replace(output);
 	if (!output->temporary)
@@ -103,35 +179,52 @@ static int publish(struct output *output, bool force)
 	return link(output->temporary, output->path) < 0 ? errno : 0;
 }
 
-bool output_write(const char *path, const void *bytes, size_t length, bool force,
-		  char **message_ret)
+/** @return 0, or an errno. */
+static int write_file(const char *path, const void *bytes, size_t length, unsigned int flags)
 {
-	struct output output = { .path = path, .directory = directory_of(path), .fd = -1 };
-	struct stat status;
-	int problem = output.directory ? 0 : ENOMEM;
+	struct output output = {
+		.path = path,
+		.directory = directory_of(path),
+		.mode = flags & OUTPUT_PUBLIC ? 0666 : 0600,
+		.fd = -1,
+	};
+	int problem = output.directory ? create(&output) : ENOMEM;
 
-	*message_ret = NULL;
-	if (!problem && stat(path, &status) == 0) {
-		/* said before the work, and again by link() if it appears meanwhile */
-		if (S_ISDIR(status.st_mode))
-			problem = EISDIR;
-		else if (!force)
-			problem = EEXIST;
-	}
-	if (!problem)
-		problem = create(&output);
 	if (!problem)
 		problem = write_all(output.fd, bytes, length);
 	if (!problem)
-		problem = publish(&output, force);
+		problem = publish(&output, flags & OUTPUT_REPLACE);
 	if (output.temporary)
 		unlink(output.temporary);
 	if (output.fd >= 0)
 		close(output.fd);
-	free(output.temporary);
+	forget_temporary(&output);
 	free(output.directory);
-	if (problem && asprintf(message_ret, "%s: %s%s", path, strerror(problem),
-				problem == EEXIST ? " (--force replaces it)" : "") < 0)
-		*message_ret = NULL;
-	return !problem;
+	return problem;
+}
+
+/** @return 0, or an errno. A FIFO is waited for, as a shell would. */
+static int write_into(const char *path, const void *bytes, size_t length)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno;
+	int problem = write_all(fd, bytes, length);
+	if (close(fd) < 0 && !problem)
+		problem = errno;
+	return problem;
+}
+
+bool output_write(const char *path, const void *bytes, size_t length, unsigned int flags,
+		  char **message_ret)
+{
+	bool into;
+	int problem = look_at(path, flags, &into);
+
+	/* what appears meanwhile is told by link() */
+	if (!problem)
+		problem = into ? write_into(path, bytes, length) :
+				 write_file(path, bytes, length, flags);
+	return tell(path, problem, message_ret);
 }

@@ -173,6 +173,42 @@ check "by a report" "$VIRTQ" snapshot --force "$tap_dir/out/file" -o "$tap_dir/o
 equal "and leaves nothing else" "file link" "$(cd "$tap_dir/out" && echo *)$(cd "$tap_dir/out" && find . -name '.v*')"
 refused 3 "none/file: No such file or directory" "no such directory" "$VIRTQ" report "$tap_dir/core" -o "$tap_dir/none/file"
 refused 3 "Is a directory" "a directory" "$VIRTQ" report --force "$tap_dir/core" -o "$tap_dir/out"
+refused 3 "Is a directory" "a directory, without --force" "$VIRTQ" report "$tap_dir/core" -o "$tap_dir/out"
+
+# A device, a FIFO and what is open stay what they are, with --force and without. /dev is not put at risk here.
+mkdir "$tap_dir/dev"
+ln -s /proc/self/fd/1 "$tap_dir/dev/stdout"
+ln -s /proc/self/fd/2 "$tap_dir/dev/stderr"
+mkfifo "$tap_dir/dev/fifo"
+wanted=$("$VIRTQ" report --format text "$tap_dir/core" | grep -v '^virtq')
+for force in "" --force; do
+    words=(report ${force:+"$force"} --format text "$tap_dir/core" -o)
+    cat "$tap_dir/dev/fifo" >"$tap_dir/through" &
+    check "a FIFO $force" timeout 60 "$VIRTQ" "${words[@]}" "$tap_dir/dev/fifo"
+    check "a FIFO $force: it stays one" test -p "$tap_dir/dev/fifo"
+    # if it does not, nobody writes to whom waits there
+    [ -p "$tap_dir/dev/fifo" ] || kill $!
+    wait $!
+    equal "a FIFO $force: what comes out" "$wanted" "$(grep -v '^virtq' "$tap_dir/through")"
+    echo before >"$tap_dir/through"
+    "$VIRTQ" "${words[@]}" "$tap_dir/dev/stdout" >>"$tap_dir/through"
+    equal "standard output by name, a file $force" "before
+$wanted" "$(grep -v '^virtq' "$tap_dir/through")"
+    equal "standard output by name, a pipe $force" "$wanted" "$("$VIRTQ" "${words[@]}" "$tap_dir/dev/stdout" | grep -v '^virtq')"
+    "$VIRTQ" "${words[@]}" "$tap_dir/dev/stderr" 2>"$tap_dir/through"
+    equal "standard error by name $force" "$wanted" "$(grep -v '^virtq' "$tap_dir/through")"
+    check "they are still links $force" test -L "$tap_dir/dev/stdout" -a -L "$tap_dir/dev/stderr"
+    if mknod "$tap_dir/dev/null" c 1 3 2>/dev/null && : 2>/dev/null >"$tap_dir/dev/null"; then
+        check "a character device $force" "$VIRTQ" "${words[@]}" "$tap_dir/dev/null"
+        check "a character device $force: it stays one" test -c "$tap_dir/dev/null"
+    else
+        skip "a character device $force" "no device node can be made here"
+    fi
+    rm -f "$tap_dir/dev/null"
+done
+mknod "$tap_dir/dev/full" c 1 7 2>/dev/null && : 2>/dev/null >>"$tap_dir/dev/full" &&
+    refused 3 "dev/full: No space left on device" "a device that takes nothing" \
+        "$VIRTQ" report "$tap_dir/core" -o "$tap_dir/dev/full"
 refused 64 "snapshot needs -o FILE" "no file for a snapshot" "$VIRTQ" snapshot "$tap_dir/core"
 refused 64 "archive, text, json or html, not 'pdf'" "a format it does not know" "$VIRTQ" report --format pdf "$tap_dir/core"
 refused 64 "a report is of all queues" "a queue" "$VIRTQ" report "$tap_dir/core" disk0
