@@ -3,7 +3,8 @@
 #   build/virtq-reader.so   the JIT reader for a gdb without Python
 #   install-plugin          part of make install
 
-READER_SOURCES := $(wildcard gdb-plugin/*.c)
+# With the command line's way to write a file.
+READER_SOURCES := $(wildcard gdb-plugin/*.c) analyzer/cli/output.c
 
 # It holds the library: one file, none of whose names gdb sees.
 $(BUILD)/virtq-reader.so: $(call object,$(READER_SOURCES)) $(BUILD)/libvirtq.a gdb-plugin/reader.map

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/output.h"
 #include "request.h"
 #include "virtq.h"
 
@@ -308,19 +309,16 @@ static void print_layout(struct run *run, const char *executable)
 {
 	const struct virtq_options layout_options = library_options(run);
 	const char *path = run->arguments.output;
-	char *text = NULL;
+	char *text = NULL, *message;
 
 	struct virtq_error *error = virtq_layout_text(executable, &layout_options, &text);
 	if (error) {
 		complain(run, error);
-	} else if (!path) {
+	} else if (!path || strcmp(path, "-") == 0) {
 		fputs(text, run->output);
-	} else {
-		FILE *file = fopen(path, "we");
-		bool written = file && fputs(text, file) >= 0;
-
-		if ((file && fclose(file) != 0) || !written)
-			fprintf(run->output, "virtq: %s: %m\n", path);
+	} else if (!output_write(path, text, strlen(text), OUTPUT_REPLACE | OUTPUT_PUBLIC, &message)) {
+		fprintf(run->output, "virtq: %s\n", message ? message : "out of memory");
+		free(message);
 	}
 	free(text);
 }

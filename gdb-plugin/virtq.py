@@ -9,11 +9,12 @@ that is loaded. Nothing is written to the target.
 
 import argparse
 import ctypes
+import errno
 import json
 import os
 import re
+import stat
 import sys
-import tempfile
 import threading
 
 import gdb
@@ -522,20 +523,47 @@ QUEUE and the options are those of `help virtq'."""
             raise gdb.GdbError("virtq: show needs a QUEUE; `virtq' lists them")
 
 
-def virtq_write(path, data, force):
-    """A new file that is there as a whole or not at all, readable by its owner."""
+def virtq_write(path, data, force, public=False):
+    """A new file that is there as a whole or not at all, readable by its owner.
+
+    As output_write() of the command line does it, so is written into a character
+    device, a FIFO and what is open under a name in /proc.
+    """
     path = os.path.expanduser(path)
     try:
-        with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".") as file:
-            file.write(data)
-            file.flush()
-            if force and os.path.lexists(path):
-                os.unlink(path)
-            os.link(file.name, path)
+        mode = os.stat(path).st_mode if os.path.exists(path) else stat.S_IFREG
+        if (stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+                or os.path.islink(path) and os.readlink(path).startswith("/proc/")):
+            with open(path, "ab", buffering=0) as file:
+                while data:
+                    data = data[file.write(data):]
+            return
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        virtq_write_file(path, data, force, 0o666 if public else 0o600)
     except FileExistsError:
         raise gdb.GdbError("virtq: %s: File exists (--force replaces it)" % path)
     except OSError as error:
         raise gdb.GdbError("virtq: %s: %s" % (path, error.strerror))
+
+
+def virtq_write_file(path, data, force, mode):
+    """The file itself, which gets its name when all is in it and on the disk."""
+    name = os.path.join(os.path.dirname(path) or ".", ".virtq-" + os.urandom(4).hex())
+    with open(name, "xb", opener=lambda new, flags: os.open(new, flags, mode)) as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            if force:
+                os.replace(name, path)
+            else:
+                os.link(name, path)
+        finally:
+            if os.path.lexists(name):
+                os.unlink(name)
 
 
 class VirtqLayoutCommand(gdb.Command):
@@ -543,7 +571,7 @@ class VirtqLayoutCommand(gdb.Command):
 
 Usage: virtq layout [-o FILE] [-e FILE] [--debug-dir DIR] [--no-cache]
 
-With -o it is saved to FILE, for --layout."""
+With -o it is saved to FILE, for --layout; - prints it."""
 
     def __init__(self):
         super().__init__("virtq layout", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
@@ -556,8 +584,8 @@ With -o it is saved to FILE, for --layout."""
         path = arguments.exe or virtq_executable(gdb.selected_inferior())
         text = VirtqLibrary.get().text("virtq_layout_text", virtq_bytes(path),
                                        ctypes.byref(virtq_options(arguments)))
-        if arguments.output:
-            virtq_write(arguments.output, text.encode(), force=True)
+        if arguments.output and arguments.output != "-":
+            virtq_write(arguments.output, text.encode(), force=True, public=True)
         else:
             gdb.write(text)
 
@@ -587,10 +615,13 @@ The others are those of `help virtq'."""
 
     def write(self, arguments, form):
         """The report as the user wants it."""
+        text = form in ("text", "json", "html")
+        if arguments.output == "-" and not text:
+            raise gdb.GdbError("virtq: not writing binary data to gdb's output; use -o FILE")
         with VirtqAnalysis(arguments, record=True) as analysis:
             data = analysis.report(form, arguments.full)
             pid = analysis.inferior.pid
-        if form in ("text", "json", "html") and not arguments.output:
+        if text and (arguments.output or "-") == "-":
             gdb.write(data.decode(errors="replace"))
             return
         path = arguments.output or "virtq-report-%d.tar.gz" % pid

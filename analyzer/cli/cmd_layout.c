@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* virtq layout: the struct layout in use, printed or saved. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/common.h"
+#include "cli/output.h"
 
 static const struct argp_option options[] = {
-	{ "output", 'o', "FILE", 0, "write the layout to FILE, for --layout", 1 },
+	{ "output", 'o', "FILE", 0, "write to FILE, for --layout; - is standard output", 1 },
 	{ 0 },
 };
 
@@ -47,23 +47,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 /** Write @text to the file that -o names. @return The exit status. */
 static int save(const char *path, const char *text)
 {
-	FILE *file = fopen(path, "we");
-	bool written = file && fputs(text, file) >= 0 && fflush(file) == 0;
-	int problem = errno;
-
-	if (file && fclose(file) != 0 && written) {
-		written = false;
-		problem = errno;
-	}
-	if (written)
-		return STATUS_DONE;
-
 	char *message;
-	if (asprintf(&message, "%s: %s", path, strerror(problem)) < 0) {
-		cli_complain("out of memory");
-		return STATUS_FAILED;
-	}
-	cli_complain(message);
+
+	if (output_write(path, text, strlen(text), OUTPUT_REPLACE | OUTPUT_PUBLIC, &message))
+		return STATUS_DONE;
+	cli_complain(message ? message : "out of memory");
 	free(message);
 	return STATUS_FAILED;
 }
@@ -89,7 +77,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		cli_report_failure(cli, error);
 		return STATUS_FAILED;
 	}
-	if (cli->output)
+	if (cli->output && !output_is_stdout(cli->output))
 		status = save(cli->output, text);
 	else
 		cli_print(cli, text);

@@ -32,6 +32,13 @@ equal "a FIFO" "$wanted" "$(body <<<"$out")"
 
 run layout "$mini-7.2" -o "$tap_dir/layout"
 equal "virtq layout" 0 "$status"
+run layout "$mini-7.2" -o -
+equal "virtq layout on standard output" "$(cat "$tap_dir/layout")" "$out"
+equal "and into no file of that name" "" "$(ls ./- 2>/dev/null)"
+echo old >"$tap_dir/old"
+(umask 022 && "$VIRTQ" layout "$mini-7.2" -o "$tap_dir/old")
+equal "a layout replaces one" "$(cat "$tap_dir/layout")" "$(cat "$tap_dir/old")"
+equal "a layout is for whom the umask says" 644 "$(stat -c %a "$tap_dir/old")"
 run --no-cache --layout "$tap_dir/layout" "$core"
 equal "a saved layout" "$wanted" "$(body <<<"$out")"
 run layout "$core"

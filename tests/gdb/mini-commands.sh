@@ -34,6 +34,8 @@ for form in "${forms[@]}"; do
     output=$(in_gdb "$form" "$mini" "$core" -ex "cd /" -- "virtq check disk0" "virtq show $address" \
         "virtq layout -o $tap_dir/layout.$form" "virtq layout" "virtq --layout $tap_dir/layout.$form --no-cache -q" \
         "pipe virtq | grep -c ^0" "set width 70" "virtq disk0:0")
+    equal "$form: the layout is for whom the umask says" "$(printf '%o' $((0666 & ~$(umask))))" \
+        "$(stat -c %a "$tap_dir/layout.$form")"
     contains "$form: one device, from another directory" "$(part "$output" "virtq check disk0")" "in-device/backend-io"
     contains "$form: an address" "$(part "$output" "virtq show $address")" "disk0 queue 0 (request): split ring"
     equal "$form: the layout is the command line's" "$("$VIRTQ" layout "$mini")" "$(<"$tap_dir/layout.$form")"
@@ -64,6 +66,54 @@ equal "only the owner may read it" 600 "$(stat -c %a "$tap_dir/snapshot")"
 contains "snapshot needs a file" "$output" "virtq: snapshot needs -o FILE"
 contains "a file that is there" "$output" "File exists (--force replaces it)"
 contains "a report is of all queues" "$output" "virtq: a report is of all queues"
+
+# Files that are there, and what is no file.
+mkfifo "$tap_dir/fifo"
+ln -s /proc/self/fd/2 "$tap_dir/stderr"
+for form in "${forms[@]}"; do
+    echo mine >"$tap_dir/taken"
+    cat "$tap_dir/fifo" >"$tap_dir/through" &
+    output=$(in_gdb "$form" "$mini" "$core" -- "virtq layout -o $tap_dir/fifo" "virtq layout -o -" \
+        "virtq layout -o $tap_dir/taken" "virtq layout -o $tap_dir" "virtq layout -o $tap_dir/none/file" \
+        "virtq layout -o $tap_dir/stderr")
+    check "$form: a FIFO stays one" test -p "$tap_dir/fifo"
+    [ -p "$tap_dir/fifo" ] || kill $!
+    wait $!
+    equal "$form: a layout into a FIFO" "$(<"$tap_dir/layout.$form")" "$(<"$tap_dir/through")"
+    equal "$form: a layout on gdb's output" "$(<"$tap_dir/layout.$form")" "$(part "$output" "virtq layout -o -")"
+    equal "$form: a layout replaces one" "$(<"$tap_dir/layout.$form")" "$(<"$tap_dir/taken")"
+    equal "$form: a directory" "virtq: $tap_dir: Is a directory" "$(part "$output" "virtq layout -o $tap_dir")"
+    equal "$form: no directory" "virtq: $tap_dir/none/file: No such file or directory" \
+        "$(part "$output" "virtq layout -o $tap_dir/none/file")"
+    equal "$form: standard error by name" "$(<"$tap_dir/layout.$form")" "$(part "$output" "virtq layout -o $tap_dir/stderr")"
+    check "$form: it is still a link" test -L "$tap_dir/stderr"
+done
+cat >"$tap_dir/no-names.py" <<'END'
+def refuse(*_):
+    raise OSError(1, "no names here")
+os.link = os.replace = refuse
+END
+mkdir "$tap_dir/out"
+echo mine >"$tap_dir/out/taken"
+cat "$tap_dir/fifo" >"$tap_dir/through" &
+output=$(in_gdb python "$mini" "$core" -- "virtq report --format text --force -o $tap_dir/fifo" "virtq report -o -" \
+    "virtq report --format text -o -" "virtq report --format text -o $tap_dir/out/taken" \
+    "virtq report --format text --force -o $tap_dir/report.tar.gz" \
+    "source $tap_dir/no-names.py" "virtq report --format json --force -o $tap_dir/out/taken" \
+    "virtq layout -o $tap_dir/out/taken" "virtq report -o $tap_dir/out/new")
+check "report: a FIFO stays one" test -p "$tap_dir/fifo"
+[ -p "$tap_dir/fifo" ] || kill $!
+wait $!
+contains "report into a FIFO" "$(<"$tap_dir/through")" "in-device/backend-io"
+equal "no archive on gdb's output" "virtq: not writing binary data to gdb's output; use -o FILE" \
+    "$(part "$output" "virtq report -o -")"
+contains "a document on gdb's output" "$(part "$output" "virtq report --format text -o -")" "in-device/backend-io"
+contains "--force replaces a file" "$(<"$tap_dir/report.tar.gz")" "in-device/backend-io"
+for command in "virtq report --format json --force -o $tap_dir/out/taken" "virtq layout -o $tap_dir/out/taken" \
+    "virtq report -o $tap_dir/out/new"; do
+    contains "a name that cannot be given: $command" "$(part "$output" "$command")" "no names here"
+done
+equal "what was there still is, and nothing else" "taken: mine" "$(cd "$tap_dir/out" && echo "$(ls -A): $(<taken)")"
 
 make -s install-plugin BUILD="$BUILD" DESTDIR="$tap_dir/installed" PREFIX=/usr >"$tap_dir/install.log" 2>&1 || cat "$tap_dir/install.log"
 install -D "$BUILD/libvirtq.so" "$tap_dir/installed/usr/lib/libvirtq.so"
