@@ -99,8 +99,12 @@ static void add_preamble(const struct view *view, struct buffer *buffer)
 static void add_thread(const struct view *view, struct buffer *buffer,
 		       const struct analysis_thread *thread)
 {
+	_cleanup_buffer_ struct buffer syscall = { 0 };
+
+	buffer_add_escaped(&syscall, *thread->syscall ? thread->syscall : "-", view->utf8);
 	buffer_printf(buffer, "%7d %c  %-16s ", (int)thread->tid, thread->state ? thread->state : '?',
-		      *thread->syscall ? thread->syscall : "-");
+		      buffer_text(&syscall));
+	buffer->failed |= syscall.failed;
 	buffer_add_escaped(buffer, *thread->name ? thread->name : "?", view->utf8);
 	if (thread->signal)
 		buffer_printf(buffer, ", signal %d", thread->signal);

@@ -405,7 +405,7 @@ static const char *const open_keys[] = {
 	"rerror", "reserve", "romfile", "rx_queue_size", "sata", "scsi", "scsi-id", "seg-max-adjust",
 	"seg_max_adjust", "server", "share", "size", "slots", "smm", "smp", "sockets", "speed",
 	"split-wx", "status", "tb-size", "thread", "thread-pool-max", "thread-pool-min", "threads",
-	"threshold", "throttle-group", "tx", "tx_queue_size", "type", "unit", "usb", "use-started", "value",
+	"threshold", "throttle-group", "tx", "tx_queue_size", "type", "unit", "usb", "use-started",
 	"vectors", "vhost", "vhostforce", "virtio-mmio.force-legacy", "vmport", "wait", "werror", "write-cache",
 	"x-bps-total", "x-config-size", "x-disable-legacy-check", "x-disable-pcie", "x-iops-total",
 	"x-ignore-backend-features", "x-mtu-bypass-backend", "x-mutex-vq", "x-pcie-deverr-init",
@@ -714,6 +714,12 @@ struct virtq_error *privacy_apply_name(struct privacy *privacy, char *name, size
 	return NULL;
 }
 
+/** Add what is known from the command line, as it is added there. */
+static void add_argument(struct privacy *privacy, struct buffer *buffer, const char *value)
+{
+	add_value(privacy, buffer, "guest", strlen("guest"), value, strlen(value));
+}
+
 static struct virtq_error *apply_all(struct privacy *privacy, char **texts, size_t num)
 {
 	for (size_t i = 0; i < num; i++)
@@ -777,6 +783,8 @@ struct virtq_error *privacy_apply(struct privacy *privacy, struct analysis *anal
 	TRY(apply(privacy, &analysis->target.command, privacy_add_command));
 	TRY(apply(privacy, &analysis->qemu.executable, privacy_add_binary));
 	TRY(apply(privacy, &analysis->qemu.layout, privacy_add_text));
+	TRY(apply(privacy, &analysis->context.vm_name, add_argument));
+	TRY(apply(privacy, &analysis->context.machine, add_argument));
 	TRY(apply(privacy, &analysis->context.threads_problem, privacy_add_text));
 	for (size_t i = 0; i < analysis->context.thread_num; i++)
 		TRY(privacy_apply_name(privacy, analysis->context.threads[i].name,

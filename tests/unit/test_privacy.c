@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,8 @@ static void commands(void **state)
 		  "\"queues\":[0, 1],\"serial\" :\"<argument-1>\"}" },
 		{ "qemu -device virtio-blk,drive=d0,id=CANARYcanary0123456789abc",
 		  "qemu -device virtio-blk,drive=d0,id=<argument-1>" },
+		{ "qemu -global driver=virtio-blk-pci,property=serial,value=CANARY42",
+		  "qemu -global driver=virtio-blk-pci,property=<argument-1>,value=<argument-2>" },
 		{ "qemu -frobnicate CANARY", "qemu <argument-1>" },
 		{ "qemu -S CANARY", "qemu -S <argument-1>" },
 		{ "qemu", "qemu" },
@@ -137,6 +140,50 @@ static void a_learned_path_may_have_blanks(void **state)
 	privacy_deinit(&privacy);
 }
 
+static char *copy(const char *text)
+{
+	char *copied = strdup(text);
+
+	assert_non_null(copied);
+	return copied;
+}
+
+/** What is known from the command line is told as the command line tells it. */
+static void the_vm_is_named_as_in_the_command(void **state)
+{
+	static const struct {
+		const char *name, *machine, *expected_name, *expected_machine, *command;
+	} cases[] = {
+		{ "web1", "pc-q35-7.2", "web1", "pc-q35-7.2", "qemu -name guest=web1 -M pc-q35-7.2" },
+		{ "10.20.30.40", "pc", "<ip-1>", "pc", "qemu -name guest=<ip-1> -M pc" },
+		{ "/srv/a", "52:54:00:12:34:56", "<host-path-1>", "<mac-1>",
+		  "qemu -name guest=<host-path-1> -M <mac-1>" },
+		{ "CANARYcanary0123456789abc", "pc", "<argument-1>", "pc",
+		  "qemu -name guest=<argument-1> -M pc" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct privacy privacy = { 0 };
+		struct analysis analysis = { 0 };
+		char command[128];
+
+		snprintf(command, sizeof(command), "qemu -name guest=%s -M %s", cases[i].name,
+			 cases[i].machine);
+		analysis.context.vm_name = copy(cases[i].name);
+		analysis.context.machine = copy(cases[i].machine);
+		analysis.target.command = copy(command);
+		assert_null(privacy_apply(&privacy, &analysis));
+		assert_string_equal(analysis.context.vm_name, cases[i].expected_name);
+		assert_string_equal(analysis.context.machine, cases[i].expected_machine);
+		assert_string_equal(analysis.target.command, cases[i].command);
+		free(analysis.context.vm_name);
+		free(analysis.context.machine);
+		free(analysis.target.command);
+		privacy_deinit(&privacy);
+	}
+}
+
 static void full_keeps_everything(void **state)
 {
 	struct privacy privacy = { .keep = true };
@@ -159,6 +206,7 @@ int main(void)
 		cmocka_unit_test(texts),
 		cmocka_unit_test(commands),
 		cmocka_unit_test(a_learned_path_may_have_blanks),
+		cmocka_unit_test(the_vm_is_named_as_in_the_command),
 		cmocka_unit_test(full_keeps_everything),
 	};
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "report/bundle.h"
 #include "report/report.h"
 #include "report/utf8.h"
 
@@ -499,6 +500,13 @@ static void test_hostile_strings_in_text(void **state)
 	analysis->sample.runstate = copy("run\rning");
 	model_incomplete(analysis, "odd \x9b thing");
 	analysis->sample.devices[1].queues[0].problem = copy("bad\x1b");
+	analysis->context.threads = calloc(1, sizeof(*analysis->context.threads));
+	assert_non_null(analysis->context.threads);
+	analysis->context.thread_num = 1;
+	strcpy(analysis->context.threads[0].syscall, "\xe2\x80\xae" "futex\xe2\x80");
+	strcpy(analysis->context.threads[0].name, "\033[31m");
+	_cleanup_buffer_ struct buffer document = { 0 };
+	assert_null(report_document(analysis, VIRTQ_REPORT_TEXT, &document));
 	_cleanup_free_ char *text =
 		text_of(analysis, (struct virtq_render_options){ .verbose = true });
 	_cleanup_free_ char *show = show_of(analysis, (struct virtq_render_options){ 0 });
@@ -506,6 +514,8 @@ static void test_hostile_strings_in_text(void **state)
 	assert_has(text, "a\\x1b[2Jb\\x0a\\xff\\\\");
 	assert_has(text, "\\xe2\\x80\\xaeevil");
 	assert_has(text, "virtq show 4242 0:0\n"); /* the number: such an id cannot be typed */
+	assert_has(buffer_text(&document), "  \\xe2\\x80\\xae" "futex\\xe2\\x80 \\x1b[31m\n");
+	assert_tidy(buffer_text(&document), 100);
 	assert_tidy(text, 100);
 	assert_tidy(show, 100);
 	model_destroy(analysis);
