@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <ctype.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,42 +23,63 @@ const char *privacy_kind_word(enum privacy_kind kind)
 	return kind_words[kind];
 }
 
+/** A text and what stands for it. */
+struct privacy_entry {
+	const char *text;
+	size_t length;
+	enum privacy_kind kind;
+	unsigned int number;
+	char copy[];
+};
+
 void privacy_deinit(struct privacy *privacy)
 {
-	for (size_t i = 0; i < privacy->num; i++)
-		free(privacy->entries[i].text);
-	free(privacy->entries);
+	tdestroy(privacy->entries, free);
 	*privacy = (struct privacy){ 0 };
 }
 
 /* ---- Placeholders -------------------------------------------------------------- */
 
-static struct privacy_entry *find_entry(struct privacy *privacy, const char *text, size_t length,
-					enum privacy_kind kind)
+static int compare_entries(const void *left, const void *right)
 {
-	for (size_t i = 0; i < privacy->num; i++) {
-		struct privacy_entry *entry = &privacy->entries[i];
+	const struct privacy_entry *a = left, *b = right;
 
-		if (entry->kind == kind && strlen(entry->text) == length &&
-		    memcmp(entry->text, text, length) == 0)
-			return entry;
-	}
-	return NULL;
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (a->length != b->length)
+		return a->length < b->length ? -1 : 1;
+	return memcmp(a->text, b->text, a->length);
+}
+
+static struct privacy_entry *find_entry(const struct privacy *privacy, const char *text,
+					size_t length, enum privacy_kind kind)
+{
+	const struct privacy_entry wanted = { .text = text, .length = length, .kind = kind };
+	struct privacy_entry *const *found = tfind(&wanted, &privacy->entries, compare_entries);
+
+	return found ? *found : NULL;
 }
 
 static struct privacy_entry *new_entry(struct privacy *privacy, const char *text, size_t length,
 				       enum privacy_kind kind)
 {
-	char *copy = strndup(text, length);
+	struct privacy_entry *entry = malloc(sizeof(*entry) + length);
 
-	if (!copy || !array_grow(&privacy->entries, privacy->num, &privacy->capacity,
-				 sizeof(*privacy->entries))) {
-		free(copy);
+	if (entry) {
+		*entry = (struct privacy_entry){ .text = entry->copy, .length = length, .kind = kind };
+		memcpy(entry->copy, text, length);
+	}
+	if (!entry || !tsearch(entry, &privacy->entries, compare_entries)) {
+		free(entry);
 		privacy->failed = true;
 		return NULL;
 	}
-	privacy->entries[privacy->num] = (struct privacy_entry){ copy, kind, 0 };
-	return &privacy->entries[privacy->num++];
+	if (kind == PRIVACY_PATH && length) {
+		privacy->path_starts[(unsigned char)text[0]] = true;
+		if (length > privacy->longest_path)
+			privacy->longest_path = length;
+	}
+	return entry;
 }
 
 /** Add what stands for @text. */
@@ -268,29 +290,26 @@ static bool continues_path(const char *text)
 	       (text[0] == '.' && isalnum((unsigned char)text[1]));
 }
 
-static const struct privacy_entry *find_learned(const struct privacy *privacy, const char *text)
+/** The length of the longest path that is known and that @text starts with, else 0. */
+static size_t learned_length(const struct privacy *privacy, const char *text)
 {
-	const struct privacy_entry *longest = NULL;
+	size_t longest = 0;
 
-	for (size_t i = 0; i < privacy->num; i++) {
-		const struct privacy_entry *entry = &privacy->entries[i];
-
-		if (entry->kind == PRIVACY_PATH && starts_with(text, entry->text) &&
-		    !continues_path(text + strlen(entry->text)) &&
-		    (!longest || strlen(entry->text) > strlen(longest->text)))
-			longest = entry;
-	}
+	if (!privacy->path_starts[(unsigned char)text[0]])
+		return 0;
+	for (size_t length = 1; length <= privacy->longest_path && text[length - 1]; length++)
+		if (!continues_path(text + length) &&
+		    find_entry(privacy, text, length, PRIVACY_PATH))
+			longest = length;
 	return longest;
 }
 
 /** Replace what is private at the start of @text. @return its length, 0 if nothing is. */
 static size_t add_pattern(struct privacy *privacy, struct buffer *buffer, const char *text)
 {
-	const struct privacy_entry *learned = find_learned(privacy, text);
-	size_t length;
+	size_t length = learned_length(privacy, text);
 
-	if (learned) {
-		length = strlen(learned->text);
+	if (length) {
 		replace(privacy, buffer, text, length, PRIVACY_PATH);
 		return length;
 	}

@@ -19,17 +19,11 @@ enum privacy_kind {
 	PRIVACY_KINDS,
 };
 
-/** A text and what stands for it. */
-struct privacy_entry {
-	char *text;
-	enum privacy_kind kind;
-	unsigned int number;
-};
-
 struct privacy {
 	bool keep; /**< Replace nothing. */
-	struct privacy_entry *entries;
-	size_t num, capacity;
+	void *entries; /**< tsearch() tree of what is known. */
+	size_t longest_path; /**< Of those that are known, in bytes. */
+	bool path_starts[256]; /**< The bytes they start with. */
 	unsigned int counts[PRIVACY_KINDS]; /**< Placeholders of each kind. */
 	bool failed; /**< Sticky: memory ran out. */
 };

@@ -238,17 +238,25 @@ static void mapping_list_deinit(struct mapping_list *list)
  * May gdb take what was not read of @mapping from its file? It does, for each
  * byte that is in no segment, and data is not what the file has any more: only
  * of the ELF header (and what is mapped with it) and of code is that the same.
- * What nothing was read of does no harm.
+ * What nothing was read of does no harm. @param memory sorted.
  */
 static bool file_says_the_same(const struct target_mapping *mapping, uint64_t entry,
 			       const struct pages *memory)
 {
 	if (!mapping->file_offset || contains(mapping, entry))
 		return true;
-	for (size_t i = 0; i < memory->num; i++)
-		if (contains(mapping, memory->pages[i]->number * PAGES_SIZE))
-			return false;
-	return true;
+	size_t low = 0, high = memory->num;
+
+	/* the first page from the mapping's start on */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memory->pages[middle]->number * PAGES_SIZE < mapping->start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low == memory->num || !contains(mapping, memory->pages[low]->number * PAGES_SIZE);
 }
 
 static struct virtq_error *collect_mappings(const struct snapshot *snapshot,

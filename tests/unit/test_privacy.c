@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -140,6 +141,60 @@ static void a_learned_path_may_have_blanks(void **state)
 	privacy_deinit(&privacy);
 }
 
+static void the_longest_path_that_is_known_is_taken(void **state)
+{
+	static const struct test_case cases[] = {
+		{ "/d/a", "<host-path-1>" },
+		{ "/d/a b: /d/a c, /d/a b c", "<host-path-1>: <host-path-2> c, <host-path-1> c" },
+		{ "/d/a b/e", "<host-path-1> b/e" },
+		{ "(/d/a b.)", "(<host-path-1>.)" },
+		{ "my core: no my core.1", "<host-path-1>: no my core.1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct privacy privacy = { 0 };
+		struct buffer buffer = { 0 };
+
+		privacy_learn_path(&privacy, "/d/a");
+		privacy_learn_path(&privacy, "/d/a b");
+		privacy_learn_path(&privacy, "/d/a b/d");
+		privacy_learn_path(&privacy, "/d/a b/e/f");
+		if (i == 4) /* a name without a directory is known when it was replaced */
+			privacy_add_path(&privacy, &buffer, "my core");
+		buffer_deinit(&buffer);
+		privacy_add_text(&privacy, &buffer, cases[i].text);
+		assert_string_equal(buffer_text(&buffer), cases[i].expected);
+		buffer_deinit(&buffer);
+		privacy_deinit(&privacy);
+	}
+}
+
+/** As many as a target may have: minutes if each is compared with all others. */
+static void many_paths_are_known(void **state)
+{
+	enum { PATHS = 200000 };
+	struct privacy privacy = { 0 };
+	struct buffer buffer = { 0 };
+	char path[64];
+	clock_t start = clock();
+
+	(void)state;
+	for (int i = 0; i < PATHS; i++) {
+		snprintf(path, sizeof(path), "/d/%06x of many.so", (unsigned int)i);
+		privacy_learn_path(&privacy, path);
+	}
+	for (int i = 0; i < PATHS; i += PATHS / 4) {
+		snprintf(path, sizeof(path), "%06x /d/%06x of many.so ", (unsigned int)i, (unsigned int)i);
+		privacy_add_text(&privacy, &buffer, path);
+	}
+	assert_string_equal(buffer_text(&buffer), "000000 <host-path-1> 00c350 <host-path-2> "
+						  "0186a0 <host-path-3> 0249f0 <host-path-4> ");
+	print_message("%d paths: %.2f s\n", PATHS, (double)(clock() - start) / CLOCKS_PER_SEC);
+	buffer_deinit(&buffer);
+	privacy_deinit(&privacy);
+}
+
 static char *copy(const char *text)
 {
 	char *copied = strdup(text);
@@ -206,6 +261,8 @@ int main(void)
 		cmocka_unit_test(texts),
 		cmocka_unit_test(commands),
 		cmocka_unit_test(a_learned_path_may_have_blanks),
+		cmocka_unit_test(the_longest_path_that_is_known_is_taken),
+		cmocka_unit_test(many_paths_are_known),
 		cmocka_unit_test(the_vm_is_named_as_in_the_command),
 		cmocka_unit_test(full_keeps_everything),
 	};
