@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/checked.h"
 #include "base/cleanup.h"
 #include "context.h"
 #include "diagnosis/diagnose.h"
@@ -85,21 +86,46 @@ static void set_ages(const struct virtq_session *session, uint64_t recorded_ns,
 	qemu_set_ages(sample, now, info->kind == TARGET_PROCESS ? uptime_ns(info) : 0);
 }
 
+static int compare_addresses(const void *left, const void *right)
+{
+	const uint64_t *a = left, *b = right;
+
+	return *a < *b ? -1 : *a > *b;
+}
+
 /**
  * A snapshot's bytes never move, so that a reading that was torn when they were
  * recorded would not be any more: the torn ones are told by address.
+ * @param torn as list_torn() wrote it, or NULL.
  */
-static void recall_torn(struct sample *sample, const char *torn)
+static struct virtq_error *recall_torn(struct sample *sample, const char *torn)
 {
-	for (size_t i = 0; torn && i < sample->device_num; i++) {
+	/* the library looks at no more queues */
+	enum { TORN_MAX = 65536 };
+	_cleanup_free_ uint64_t *addresses = NULL;
+	size_t num = 0, capacity = 0;
+
+	for (char *end; torn && num < TORN_MAX; torn = end + 1) {
+		uint64_t address = strtoull(torn, &end, 16);
+
+		if (end == torn || *end != ',')
+			break;
+		if (!array_grow(&addresses, num, &capacity, sizeof(*addresses)))
+			return &virtq_error_no_memory;
+		addresses[num++] = address;
+	}
+	if (!num)
+		return NULL;
+	qsort(addresses, num, sizeof(*addresses), compare_addresses);
+	for (size_t i = 0; i < sample->device_num; i++) {
 		for (size_t j = 0; j < sample->devices[i].queue_num; j++) {
 			struct queue *queue = &sample->devices[i].queues[j];
-			char address[24];
 
-			snprintf(address, sizeof(address), "0x%" PRIx64 ",", queue->address);
-			queue->torn |= strstr(torn, address) != NULL;
+			queue->torn |= bsearch(&queue->address, addresses, num, sizeof(*addresses),
+					       compare_addresses) != NULL;
 		}
 	}
+	return NULL;
 }
 
 static struct virtq_error *list_torn(const struct sample *sample, char **torn_ret)
@@ -126,7 +152,8 @@ static struct virtq_error *take_sample(struct virtq_session *session,
 	if (time_ns)
 		sample_ret->time_ns = time_ns;
 	set_ages(session, time_ns, sample_ret);
-	recall_torn(sample_ret, target_get_fact(session->target, second ? "torn-2" : "torn-1"));
+	TRY(recall_torn(sample_ret,
+			target_get_fact(session->target, second ? "torn-2" : "torn-1")));
 	return selection_apply(sample_ret, options->queues, options->queues_num);
 }
 

@@ -42,9 +42,9 @@ struct recording {
 	size_t lengths[RECORDING_NOTES];
 	struct stretch *stretches; /**< In the order of addresses. */
 	size_t stretches_num;
-	struct failure *failures;
+	struct failure *failures; /**< By range; of each at most one for a sample. */
 	size_t failures_num;
-	struct eventfd *eventfds; /**< By fd. */
+	struct eventfd *eventfds; /**< By fd and sample. */
 	size_t eventfds_num;
 	struct activity *activities; /**< In the order of the note. */
 	size_t activities_num;
@@ -107,6 +107,26 @@ static int compare_failures(const void *left, const void *right)
 	return a->length < b->length ? -1 : a->length > b->length;
 }
 
+/** More than one for a range and a sample is no work of ours, and would have to be looked through. */
+static void sort_failures(struct recording *recording)
+{
+	struct failure *failures = recording->failures;
+	uint32_t seen = 0;
+	size_t kept = 0;
+
+	if (recording->failures_num)
+		qsort(failures, recording->failures_num, sizeof(*failures), compare_failures);
+	for (size_t i = 0; i < recording->failures_num; i++) {
+		if (!kept || compare_failures(&failures[kept - 1], &failures[i]) != 0)
+			seen = 0;
+		uint32_t added = failures[i].samples & (SAMPLE_FIRST | SAMPLE_LAST) & ~seen;
+		seen |= added;
+		if (added)
+			failures[kept++] = failures[i];
+	}
+	recording->failures_num = kept;
+}
+
 static struct virtq_error *read_failures(struct recording *recording, enum byte_order order)
 {
 	struct cursor cursor = cursor_init(recording->notes[RECORDING_FAILURES],
@@ -133,9 +153,7 @@ static struct virtq_error *read_failures(struct recording *recording, enum byte_
 			return &virtq_error_no_memory;
 		recording->failures[recording->failures_num++] = failure;
 	}
-	if (recording->failures_num)
-		qsort(recording->failures, recording->failures_num, sizeof(*recording->failures),
-		      compare_failures);
+	sort_failures(recording);
 	return NULL;
 }
 
@@ -143,7 +161,9 @@ static int compare_eventfds(const void *left, const void *right)
 {
 	const struct eventfd *a = left, *b = right;
 
-	return a->fd < b->fd ? -1 : a->fd > b->fd;
+	if (a->fd != b->fd)
+		return a->fd < b->fd ? -1 : 1;
+	return a->sample < b->sample ? -1 : a->sample > b->sample;
 }
 
 static struct virtq_error *read_eventfd(struct recording *recording, const char *line,
@@ -229,24 +249,16 @@ struct virtq_error *recording_activities(const struct recording *recording,
 struct virtq_error *recording_eventfd_count(const struct recording *recording, int fd,
 					    uint64_t *count_ret)
 {
-	size_t low = 0, high = recording->eventfds_num;
+	const struct eventfd wanted = { .fd = fd, .sample = recording->sample };
+	const struct eventfd *eventfd =
+		recording->eventfds_num ? bsearch(&wanted, recording->eventfds,
+						  recording->eventfds_num, sizeof(wanted),
+						  compare_eventfds) : NULL;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (recording->eventfds[middle].fd < fd)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < recording->eventfds_num && recording->eventfds[low].fd == fd; low++) {
-		const struct eventfd *eventfd = &recording->eventfds[low];
-
-		if (eventfd->sample != recording->sample)
-			continue;
-		if (!eventfd->known)
-			return error_new(VIRTQ_ERROR_NOT_FOUND,
-					 "the count of eventfd %d could not be read", fd);
+	if (eventfd && !eventfd->known)
+		return error_new(VIRTQ_ERROR_NOT_FOUND,
+				 "the count of eventfd %d could not be read", fd);
+	if (eventfd) {
 		*count_ret = eventfd->count;
 		return NULL;
 	}

@@ -90,6 +90,25 @@ contains "what did not is stuck" "$("$VIRTQ" "$tap_dir/moving.core")" "in-device
 "$VIRTQ" snapshot "$tap_dir/moving.core" -o "$tap_dir/again.core"
 equal "a snapshot of the snapshot says the same" "$(answer "$tap_dir/moving.core")" "$(answer "$tap_dir/again.core")"
 
+# A reading that was torn is known by its queue's address, whatever else is in the list. The list takes the place of a
+# fact of the same length.
+core_of 7.2 stuck
+rm -f "$tap_dir/snapshot"
+"$VIRTQ" snapshot --no-cache "$tap_dir/core" -o "$tap_dir/snapshot"
+address=$("$VIRTQ" --json "$tap_dir/snapshot" | jq -r '.devices[0].queues[0]."host-address"')
+line=$(grep -a -o '^original a core of process [0-9]*' "$tap_dir/snapshot")
+torn() { # LIST: of how many queues the reading is torn then
+    local list
+    list=$(printf '%-*s' ${#line} "torn-1 $1")
+    LC_ALL=C sed "s/^$line/$list/" "$tap_dir/snapshot" >"$tap_dir/torn"
+    "$VIRTQ" --json "$tap_dir/torn" | jq -c '[.devices[].queues[] | select(.torn)] | length'
+}
+equal "a torn reading is remembered" 1 "$(torn "$address,")"
+equal "a torn reading in a list" 1 "$(torn "0x1,$address,x")"
+equal "an address that is not whole" 0 "$(torn "${address%?},")"
+equal "an address without its end" 0 "$(torn "$address")"
+equal "a list that is none" 0 "$(torn "x$address,")"
+
 # ---- The files ----------------------------------------------------------------------------------
 
 mkdir "$tap_dir/unpacked"

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +19,7 @@
 #include "core_builder.h"
 #include "snapshot/core_writer.h"
 #include "snapshot/snapshot.h"
+#include "target/recording.h"
 #include "target/target.h"
 #include "test_target_common.h"
 
@@ -456,6 +458,87 @@ static void a_damaged_snapshot_is_harmless(void **state)
 	buffer_deinit(&core);
 }
 
+static void put_failure(struct buffer *buffer, uint64_t address, uint64_t length, uint32_t samples,
+			const char *message)
+{
+	core_writer_put(buffer, LITTLE_ENDIAN_ORDER, address, 8);
+	core_writer_put(buffer, LITTLE_ENDIAN_ORDER, length, 8);
+	core_writer_put(buffer, LITTLE_ENDIAN_ORDER, address, 8);
+	core_writer_put(buffer, LITTLE_ENDIAN_ORDER, VIRTQ_ERROR_UNMAPPED, 4);
+	core_writer_put(buffer, LITTLE_ENDIAN_ORDER, samples, 4);
+	buffer_add_bytes(buffer, message, strlen(message) + 1);
+}
+
+static void check_failure(const struct recording *recording, uint64_t address, size_t length,
+			  const char *message)
+{
+	struct virtq_error *error = recording_failure(recording, address, length);
+
+	assert_true((error == NULL) == (message == NULL));
+	if (error)
+		assert_string_equal(virtq_error_message(error), message);
+	virtq_error_destroy(error);
+}
+
+static void check_recorded_count(const struct recording *recording, int fd, bool known,
+				 uint64_t wanted)
+{
+	uint64_t count = 0;
+	struct virtq_error *error = recording_eventfd_count(recording, fd, &count);
+
+	assert_true((error == NULL) == known);
+	assert_true(count == wanted);
+	virtq_error_destroy(error);
+}
+
+/** Records without end of the sample that is not looked at: none of them is passed at a lookup. */
+static void many_records_of_one_key(void **state)
+{
+	enum { RECORDS = 200000, LOOKUPS = 65536 };
+	static const char facts[] = "format " RECORDING_FORMAT "\n";
+	struct buffer failures = { 0 }, kernel = { 0 };
+	struct recording *recording;
+
+	(void)state;
+	put_failure(&failures, 0x1000, 4, 3, "neighbour");
+	put_failure(&failures, 0x1000, 9, 0, "of no sample");
+	for (int i = 0; i < RECORDS; i++) {
+		put_failure(&failures, 0x1000, 8, 1, "first");
+		buffer_add(&kernel, "1 eventfd 5 7\n");
+	}
+	put_failure(&failures, 0x1000, 8, 2, "last");
+	put_failure(&failures, 0x1001, 8, 2, "neighbour");
+	buffer_add(&kernel, "2 eventfd 5 9\n2 eventfd 6 -\n1 eventfd 4 1\n");
+	const struct recording_bytes notes[RECORDING_NOTES] = {
+		[RECORDING_FACTS] = { (const uint8_t *)facts, strlen(facts) },
+		[RECORDING_FAILURES] = { (const uint8_t *)failures.text, failures.length },
+		[RECORDING_KERNEL] = { (const uint8_t *)kernel.text, kernel.length },
+	};
+	assert_ok(recording_create(notes, LITTLE_ENDIAN_ORDER, &recording));
+
+	clock_t start = clock();
+	for (int i = 0; i < LOOKUPS; i++) {
+		check_failure(recording, 0x1000, 8, "last");
+		check_recorded_count(recording, 5, true, 9);
+	}
+	print_message("%d lookups among %d records: %.2f s\n", 2 * LOOKUPS, 2 * RECORDS,
+		      (double)(clock() - start) / CLOCKS_PER_SEC);
+	check_failure(recording, 0x1000, 4, "neighbour");
+	check_failure(recording, 0x1000, 9, NULL);
+	check_failure(recording, 0x1001, 8, "neighbour");
+	check_recorded_count(recording, 4, false, 0);
+	check_recorded_count(recording, 6, false, 0);
+	recording_select(recording, true);
+	check_failure(recording, 0x1000, 8, "first");
+	check_failure(recording, 0x1000, 4, "neighbour");
+	check_failure(recording, 0x1001, 8, NULL);
+	check_recorded_count(recording, 5, true, 7);
+	check_recorded_count(recording, 4, true, 1);
+	recording_destroy(recording);
+	buffer_deinit(&failures);
+	buffer_deinit(&kernel);
+}
+
 /* ---- Archives ---------------------------------------------------------------------------------- */
 
 static void an_archive_without_a_snapshot(void **state)
@@ -491,6 +574,7 @@ int main(void)
 		cmocka_unit_test(more_segments_than_the_header_counts),
 		cmocka_unit_test(a_snapshot_reads_as_its_original),
 		cmocka_unit_test(a_damaged_snapshot_is_harmless),
+		cmocka_unit_test(many_records_of_one_key),
 		cmocka_unit_test(an_archive_without_a_snapshot),
 	};
 
