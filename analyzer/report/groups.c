@@ -62,7 +62,7 @@ static struct virtq_error *add_place(struct groups *groups, struct place place)
 }
 
 struct virtq_error *groups_init(const struct analysis *analysis, enum severity severity,
-				bool set_up, struct groups *groups_ret)
+				bool explaining, struct groups *groups_ret)
 {
 	_cleanup_groups_ struct groups groups = { 0 };
 	const struct sample *sample = &analysis->sample;
@@ -72,12 +72,13 @@ struct virtq_error *groups_init(const struct analysis *analysis, enum severity s
 			const struct queue *queue = &sample->devices[i].queues[j];
 			struct queue_diagnosis diagnosis = view_diagnosis(analysis, i, j);
 
-			if (!queue->selected || (set_up && !queue->set_up))
+			if (!queue->selected)
 				continue;
 			for (size_t k = 0; k < diagnosis.finding_num; k++) {
 				const struct finding *finding = &diagnosis.findings[k];
 
-				if (finding->severity == severity)
+				if (finding->severity == severity &&
+				    (!explaining || view_explains(queue, finding)))
 					TRY(add_place(&groups, (struct place){ i, j, finding }));
 			}
 		}

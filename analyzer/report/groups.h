@@ -36,10 +36,10 @@ void groups_deinit(struct groups *groups);
 
 /**
  * Group the findings of @severity of the queues that were selected, with
- * @set_up only those of queues that have a ring. They borrow from @analysis.
+ * @explaining only those that view_explains() is true of. They borrow from @analysis.
  * @return NULL, or VIRTQ_ERROR_NO_MEMORY.
  */
 MUST_CHECK struct virtq_error *groups_init(const struct analysis *analysis, enum severity severity,
-					   bool set_up, struct groups *groups_ret);
+					   bool explaining, struct groups *groups_ret);
 
 #endif

@@ -393,51 +393,67 @@ static void add_group(const struct view *view, struct buffer *buffer, const stru
 	buffer_add(buffer, "</div>\n");
 }
 
-static struct virtq_error *add_findings(const struct view *view, struct buffer *buffer)
+static void add_groups(const struct view *view, struct buffer *buffer, const struct groups *groups)
 {
-	static const enum severity severities[] = { SEVERITY_STUCK, SEVERITY_UNKNOWN,
-						    SEVERITY_OFF };
+	for (size_t i = 0; i < groups->num; i++)
+		add_group(view, buffer, &groups->groups[i]);
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(severities); i++) {
-		_cleanup_groups_ struct groups groups = { 0 };
-
-		TRY(groups_init(view->analysis, severities[i], severities[i] == SEVERITY_OFF,
-				&groups));
-		for (size_t j = 0; j < groups.num; j++)
-			add_group(view, buffer, &groups.groups[j]);
-	}
-	if (!view->analysis->incomplete_num)
-		return NULL;
+static void add_incomplete(const struct analysis *analysis, struct buffer *buffer)
+{
+	if (!analysis->incomplete_num)
+		return;
 	buffer_add(buffer, "<div class=\"card\"><h3 class=\"unknown\">the answer is incomplete"
 			   "</h3>\n<ul>\n");
-	for (size_t i = 0; i < view->analysis->incomplete_num; i++) {
+	for (size_t i = 0; i < analysis->incomplete_num; i++) {
 		buffer_add(buffer, "<li>");
-		add_html(buffer, view->analysis->incomplete[i]);
+		add_html(buffer, analysis->incomplete[i]);
 		buffer_add(buffer, "</li>\n");
 	}
 	buffer_add(buffer, "</ul></div>\n");
-	return NULL;
 }
 
-/** The answer, as the page's heading. */
-static struct virtq_error *add_heading(const struct view *view, struct buffer *buffer)
+/** The answer, as the page's heading: the first finding, or what there is in all. */
+static void add_heading(const struct view *view, struct buffer *buffer, const struct groups *answer,
+			const char *summary)
 {
-	_cleanup_groups_ struct groups stuck = { 0 };
+	buffer_add(buffer, "<h1>");
+	if (answer->num) {
+		const struct place *place = &answer->groups[0].places[0];
+
+		buffer_printf(buffer, "<span class=\"%s\">",
+			      severity_word(place->finding->severity));
+		add_queue_name(view, buffer, place->device, place->queue);
+		buffer_add(buffer, ":</span> ");
+		add_html(buffer,
+			 place->finding->title ? place->finding->title : place->finding->verdict);
+		if (answer->finding_num > 1)
+			buffer_printf(buffer, " <span class=\"dim\">and %zu more</span>",
+				      answer->finding_num - 1);
+	} else {
+		buffer_printf(buffer, "virtq: %s", summary);
+	}
+	buffer_add(buffer, "</h1>\n");
+}
+
+/** The heading, what was looked at, and the findings: what text.c says, in its order. */
+static struct virtq_error *add_answer(const struct view *view, struct buffer *buffer)
+{
+	_cleanup_groups_ struct groups stuck = { 0 }, unknown = { 0 }, off = { 0 };
+	_cleanup_buffer_ struct buffer summary = { 0 };
 
 	TRY(groups_init(view->analysis, SEVERITY_STUCK, false, &stuck));
-	if (!stuck.finding_num) {
-		buffer_add(buffer, "<h1>virtq: nothing stuck</h1>\n");
-		return NULL;
-	}
-	const struct place *place = &stuck.groups[0].places[0];
-	buffer_add(buffer, "<h1><span class=\"stuck\">");
-	add_queue_name(view, buffer, place->device, place->queue);
-	buffer_add(buffer, ":</span> ");
-	add_html(buffer, place->finding->title ? place->finding->title : place->finding->verdict);
-	if (stuck.finding_num > 1)
-		buffer_printf(buffer, " <span class=\"dim\">and %zu more</span>",
-			      stuck.finding_num - 1);
-	buffer_add(buffer, "</h1>\n");
+	TRY(groups_init(view->analysis, SEVERITY_UNKNOWN, false, &unknown));
+	TRY(groups_init(view->analysis, SEVERITY_OFF, true, &off));
+	view_add_summary(view, &summary, stuck.finding_num, unknown.finding_num);
+	add_heading(view, buffer, stuck.num ? &stuck : &off, buffer_text(&summary));
+	add_sampling(view, buffer);
+	buffer_printf(buffer, "<h2>Findings</h2>\n<p>%s</p>\n", buffer_text(&summary));
+	add_groups(view, buffer, &stuck);
+	add_groups(view, buffer, &unknown);
+	add_groups(view, buffer, &off);
+	add_incomplete(view->analysis, buffer);
+	buffer->failed |= summary.failed;
 	return NULL;
 }
 
@@ -628,13 +644,7 @@ struct virtq_error *report_html(const struct analysis *analysis, struct buffer *
 			   "<link rel=\"icon\" href=\"data:,\">\n<title>virtq report</title>\n<style>\n");
 	buffer_add(buffer, style);
 	buffer_add(buffer, "</style>\n</head>\n<body>\n");
-	TRY(add_heading(&view, buffer));
-	add_sampling(&view, buffer);
-	buffer_add(buffer, "<h2>Findings</h2>\n");
-	size_t before = buffer->length;
-	TRY(add_findings(&view, buffer));
-	if (buffer->length == before)
-		buffer_add(buffer, "<p>None: nothing was seen to be stuck.</p>\n");
+	TRY(add_answer(&view, buffer));
 	buffer_add(buffer, "<h2>Queues</h2>\n");
 	add_table(&view, buffer);
 	buffer_add(buffer, "<h2>Rings</h2>\n");

@@ -207,61 +207,6 @@ static void add_groups(const struct view *view, struct buffer *buffer, const str
 	}
 }
 
-/** Queues with a ring, and the devices that have them. */
-static void count_queues(const struct analysis *analysis, size_t *queues_ret, size_t *devices_ret)
-{
-	size_t queues = 0;
-	size_t devices = 0;
-
-	for (size_t i = 0; i < analysis->sample.device_num; i++) {
-		const struct device *device = &analysis->sample.devices[i];
-		size_t before = queues;
-
-		for (size_t j = 0; j < device->queue_num; j++)
-			if (device->queues[j].selected &&
-			    (device->queues[j].set_up || !device->queues[j].readable))
-				queues++;
-		if (queues > before)
-			devices++;
-	}
-	*queues_ret = queues;
-	*devices_ret = devices;
-}
-
-static const char *plural(size_t num)
-{
-	return num == 1 ? "" : "s";
-}
-
-static void add_summary(const struct view *view, struct buffer *buffer, const struct groups *stuck,
-			const struct groups *unknown)
-{
-	const struct analysis *analysis = view->analysis;
-	size_t queues, devices;
-
-	count_queues(analysis, &queues, &devices);
-	if (stuck->finding_num)
-		buffer_printf(buffer, "%zu finding%s in ", stuck->finding_num,
-			      plural(stuck->finding_num));
-	else if (!analysis->sample.device_num)
-		buffer_add(buffer, "no virtio device found: ");
-	else if (!queues && analysis->incomplete_num)
-		buffer_add(buffer, "no queue could be read: ");
-	else if (!queues)
-		buffer_add(buffer, "no queue is set up: ");
-	else if (unknown->finding_num || analysis->incomplete_num)
-		buffer_add(buffer, "nothing stuck in what could be read: ");
-	else
-		buffer_add(buffer, "nothing stuck: ");
-	buffer_printf(buffer, "%zu queue%s of %zu device%s", queues, plural(queues), devices,
-		      plural(devices));
-	if (!stuck->finding_num)
-		buffer_add(buffer, " looked at");
-	if (unknown->finding_num)
-		buffer_printf(buffer, ", %zu not judged", unknown->finding_num);
-	buffer_add(buffer, "\n");
-}
-
 static void add_devices(const struct view *view, struct buffer *buffer)
 {
 	const struct sample *sample = &view->analysis->sample;
@@ -316,7 +261,8 @@ struct virtq_error *report_text(const struct analysis *analysis,
 		add_groups(&view, &buffer, &off, add_group_short);
 	}
 	buffer_add(&buffer, "\n");
-	add_summary(&view, &buffer, &stuck, &unknown);
+	view_add_summary(&view, &buffer, stuck.finding_num, unknown.finding_num);
+	buffer_add(&buffer, "\n");
 	view_add_incomplete(&view, &buffer);
 	return buffer_take(&buffer, ret);
 }

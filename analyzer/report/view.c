@@ -68,6 +68,12 @@ bool view_shows(const struct view *view, size_t device, size_t queue)
 	return false;
 }
 
+bool view_explains(const struct queue *queue, const struct finding *finding)
+{
+	return queue->set_up && finding->severity == SEVERITY_OFF &&
+	       strcmp(finding->verdict, "off/not-set-up") != 0;
+}
+
 void view_color_on(const struct view *view, struct buffer *buffer, enum severity severity)
 {
 	static const char *const codes[] = {
@@ -190,6 +196,22 @@ static void add_qemu(const struct view *view, struct buffer *buffer)
 	}
 }
 
+/** Is a queue out of service that the driver has set up? */
+static bool anything_off(const struct analysis *analysis)
+{
+	for (size_t i = 0; i < analysis->sample.device_num; i++) {
+		for (size_t j = 0; j < analysis->sample.devices[i].queue_num; j++) {
+			const struct queue *queue = &analysis->sample.devices[i].queues[j];
+			struct queue_diagnosis diagnosis = view_diagnosis(analysis, i, j);
+
+			for (size_t k = 0; k < diagnosis.finding_num && queue->selected; k++)
+				if (view_explains(queue, &diagnosis.findings[k]))
+					return true;
+		}
+	}
+	return false;
+}
+
 static void add_samples(const struct view *view, struct buffer *buffer)
 {
 	const struct analysis *analysis = view->analysis;
@@ -199,7 +221,8 @@ static void add_samples(const struct view *view, struct buffer *buffer)
 		buffer_printf(buffer, "two samples %u.%u s apart", analysis->interval_ms / 1000,
 			      analysis->interval_ms % 1000 / 100);
 	else if (analysis->target.live && analysis_status(analysis) == 0)
-		buffer_add(buffer, "one sample: nothing suspicious in it");
+		buffer_add(buffer, anything_off(analysis) ? "one sample" :
+							    "one sample: nothing suspicious in it");
 	else
 		buffer_add(buffer, "one sample: progress cannot be seen, confidence is limited");
 }
@@ -413,4 +436,57 @@ void view_add_incomplete(const struct view *view, struct buffer *buffer)
 	buffer_add(buffer, "the answer is incomplete:\n");
 	for (size_t i = 0; i < analysis->incomplete_num; i++)
 		view_add_raw_item(view, buffer, "  - ", analysis->incomplete[i]);
+}
+
+/** Queues with a ring, and the devices that have them. */
+static void count_queues(const struct analysis *analysis, size_t *queues_ret, size_t *devices_ret)
+{
+	size_t queues = 0;
+	size_t devices = 0;
+
+	for (size_t i = 0; i < analysis->sample.device_num; i++) {
+		const struct device *device = &analysis->sample.devices[i];
+		size_t before = queues;
+
+		for (size_t j = 0; j < device->queue_num; j++)
+			if (device->queues[j].selected &&
+			    (device->queues[j].set_up || !device->queues[j].readable))
+				queues++;
+		if (queues > before)
+			devices++;
+	}
+	*queues_ret = queues;
+	*devices_ret = devices;
+}
+
+static const char *plural(size_t num)
+{
+	return num == 1 ? "" : "s";
+}
+
+void view_add_summary(const struct view *view, struct buffer *buffer, size_t stuck, size_t unknown)
+{
+	const struct analysis *analysis = view->analysis;
+	size_t queues, devices;
+
+	count_queues(analysis, &queues, &devices);
+	if (stuck)
+		buffer_printf(buffer, "%zu finding%s in ", stuck,
+			      plural(stuck));
+	else if (!analysis->sample.device_num)
+		buffer_add(buffer, "no virtio device found: ");
+	else if (!queues && analysis->incomplete_num)
+		buffer_add(buffer, "no queue could be read: ");
+	else if (!queues)
+		buffer_add(buffer, "no queue is set up: ");
+	else if (unknown || analysis->incomplete_num)
+		buffer_add(buffer, "nothing stuck in what could be read: ");
+	else
+		buffer_add(buffer, "nothing stuck: ");
+	buffer_printf(buffer, "%zu queue%s of %zu device%s", queues, plural(queues), devices,
+		      plural(devices));
+	if (!stuck)
+		buffer_add(buffer, " looked at");
+	if (unknown)
+		buffer_printf(buffer, ", %zu not judged", unknown);
 }

@@ -30,6 +30,12 @@ struct queue_diagnosis view_diagnosis(const struct analysis *analysis, size_t de
 /** Is the queue shown in the table? */
 bool view_shows(const struct view *view, size_t device, size_t queue);
 
+/**
+ * Does the finding say why a queue that could serve does not, as of a paused
+ * VM? A driver that has not got to its queue yet is no such reason.
+ */
+bool view_explains(const struct queue *queue, const struct finding *finding);
+
 /** Start and end of coloured text; nothing without colour. */
 void view_color_on(const struct view *view, struct buffer *buffer, enum severity severity);
 void view_color_off(const struct view *view, struct buffer *buffer);
@@ -68,6 +74,9 @@ void view_add_show_command(const struct view *view, struct buffer *buffer, size_
 
 /** Add what follows a finding's evidence: the rules considered and the next step. */
 void view_add_advice(const struct view *view, struct buffer *buffer, const struct finding *finding);
+
+/** Add in a line, without its end, what there is in all: @stuck findings, @unknown not judged. */
+void view_add_summary(const struct view *view, struct buffer *buffer, size_t stuck, size_t unknown);
 
 /** Add why the answer is incomplete; nothing if it is not. */
 void view_add_incomplete(const struct view *view, struct buffer *buffer);

@@ -146,6 +146,17 @@ contains "gdb follows pointers" "$shown" '"virtio-blk"'
 equal "gdb has nothing to complain of but what is not there" "" \
     "$(grep -v 'during file-backed mapping note processing\|^$\|^warning: Unexpected size\|Error while mapping' "$tap_dir/gdb.stderr")"
 
+# The page's heading claims no more than could be looked at.
+for scenario in no-guest-ram iommu paused idle; do
+    core_of 7.2 "$scenario"
+    case $scenario in
+    paused) heading='<h1><span class="off">disk0 queue 0 (request):</span> the VM is paused' ;;
+    idle) heading="<h1>virtq: nothing stuck: 1 queue of 1 device looked at</h1>" ;;
+    *) heading="<h1>virtq: nothing stuck in what could be read: 1 queue of 1 device looked at, 1 not judged</h1>" ;;
+    esac
+    contains "the page's heading: $scenario" "$("$VIRTQ" report --no-cache --format html "$tap_dir/core")" "$heading"
+done
+
 # ---- The schema --------------------------------------------------------------------------------------
 
 # Strict: a member that the schema does not have is an error.

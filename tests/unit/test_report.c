@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "report/bundle.h"
+#include "report/document.h"
 #include "report/report.h"
 #include "report/utf8.h"
 
@@ -209,6 +210,19 @@ static struct analysis *model_stuck_disk(void)
 
 /* ---- looking at text ---- */
 
+static void assert_has(const char *text, const char *part);
+
+/** report.html as it comes, which must start with the answer. */
+static void assert_heading(const struct analysis *analysis, const char *heading)
+{
+	_cleanup_buffer_ struct buffer page = { 0 };
+	_cleanup_free_ char *wanted = NULL;
+
+	assert_null(report_html(analysis, &page));
+	assert_true(asprintf(&wanted, "<body>\n<h1>%s</h1>\n", heading) > 0);
+	assert_has(buffer_text(&page), wanted);
+}
+
 static char *text_of(const struct analysis *analysis, struct virtq_render_options options)
 {
 	char *text = NULL;
@@ -343,6 +357,27 @@ static void test_paused_says_so_first(void **state)
 	assert_has(text, "\noff/paused: nothing wrong here\n  disk0 queues 0, 1\n");
 	assert_has_not(text, "not-set-up");
 	assert_tidy(text, 100);
+	model_destroy(analysis);
+}
+
+/** Off is the answer's first line only if it explains; a driver that is not there yet is normal. */
+static void test_not_set_up_is_no_answer(void **state)
+{
+	(void)state;
+	struct analysis *analysis = model_new(1);
+
+	analysis->samples = 1;
+	model_device(analysis, 0, "disk0", "virtio-blk-device", 2);
+	model_finding(analysis, 0, 0, "off/not-set-up", SEVERITY_OFF, NULL, NULL);
+	model_finding(analysis, 0, 1, "ok/idle", SEVERITY_OK, NULL, NULL);
+	_cleanup_free_ char *text = text_of(analysis, (struct virtq_render_options){ 0 });
+	assert_int_equal(strncmp(text, "process 4242: ", 14), 0);
+	assert_has(text, "\none sample: nothing suspicious in it\n");
+
+	analysis->diagnosis.devices[0].queues[0].findings[0].verdict = "off/paused";
+	_cleanup_free_ char *paused = text_of(analysis, (struct virtq_render_options){ 0 });
+	assert_int_equal(strncmp(paused, "disk0 queue 0 (request): ", 25), 0);
+	assert_has(paused, "\none sample\n");
 	model_destroy(analysis);
 }
 
@@ -519,6 +554,43 @@ static void test_hostile_strings_in_text(void **state)
 	assert_tidy(text, 100);
 	assert_tidy(show, 100);
 	model_destroy(analysis);
+}
+
+/** The page never says more than the text does. */
+static void test_html_heading(void **state)
+{
+	(void)state;
+	struct analysis *analysis = model_new(1);
+
+	model_incomplete(analysis, "the core was cut off");
+	analysis->sample.device_num = 0;
+	assert_heading(analysis, "virtq: no virtio device found: 0 queues of 0 devices looked at");
+	analysis->sample.device_num = 1;
+	model_device(analysis, 0, "disk0", "virtio-blk-device", 2);
+	analysis->sample.devices[0].queues[0].set_up = false;
+	analysis->sample.devices[0].queues[1].set_up = false;
+	assert_heading(analysis, "virtq: no queue could be read: 0 queues of 0 devices looked at");
+	analysis->sample.devices[0].queues[0].set_up = true;
+	analysis->sample.devices[0].queues[1].set_up = true;
+	model_finding(analysis, 0, 0, "ok/idle", SEVERITY_OK, NULL, NULL);
+	assert_heading(analysis, "virtq: nothing stuck in what could be read: "
+				 "2 queues of 1 device looked at");
+	model_finding(analysis, 0, 1, "unknown/guest-ram", SEVERITY_UNKNOWN, NULL, NULL);
+	assert_heading(analysis, "virtq: nothing stuck in what could be read: "
+				 "2 queues of 1 device looked at, 1 not judged");
+	model_finding(analysis, 0, 1, "off/paused", SEVERITY_OFF, NULL, NULL);
+	assert_heading(analysis, "<span class=\"off\">disk0 queue 1 (request):</span> "
+				 "nothing wrong here");
+	model_stick(analysis, 0, 0);
+	assert_heading(analysis, "<span class=\"stuck\">disk0 queue 0 (request):</span> "
+				 "the device has the request and does not finish it");
+	model_destroy(analysis);
+
+	struct analysis *idle = model_new(1);
+	model_device(idle, 0, "disk0", "virtio-blk-device", 1);
+	model_idle_elsewhere(idle);
+	assert_heading(idle, "virtq: nothing stuck: 1 queue of 1 device looked at");
+	model_destroy(idle);
 }
 
 static void test_forty_devices_fit(void **state)
@@ -1085,6 +1157,7 @@ int main(void)
 		cmocka_unit_test(test_table_names_a_device_once),
 		cmocka_unit_test(test_nothing_stuck),
 		cmocka_unit_test(test_paused_says_so_first),
+		cmocka_unit_test(test_not_set_up_is_no_answer),
 		cmocka_unit_test(test_no_devices),
 		cmocka_unit_test(test_quiet),
 		cmocka_unit_test(test_verbose),
@@ -1092,6 +1165,7 @@ int main(void)
 		cmocka_unit_test(test_unreadable_and_absent_differ),
 		cmocka_unit_test(test_vhost_indices_are_not_shown_as_qemus),
 		cmocka_unit_test(test_hostile_strings_in_text),
+		cmocka_unit_test(test_html_heading),
 		cmocka_unit_test(test_forty_devices_fit),
 		cmocka_unit_test(test_show),
 		cmocka_unit_test(test_show_packed),
