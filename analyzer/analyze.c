@@ -59,31 +59,32 @@ static struct virtq_error *describe(const struct virtq_session *session, struct 
 	return NULL;
 }
 
-/** How long the process has been running, with some seconds to spare; 0 if not known. */
-static uint64_t uptime_ns(const struct target_info *info)
+/** How long it ran from @started to @now, with some seconds to spare; 0 if not known. */
+static uint64_t uptime_ns(uint64_t started, uint64_t now)
 {
-	time_t now = time(NULL);
-
-	if (!info->started || now < 0 || (uint64_t)now < info->started)
-		return 0;
-	return ((uint64_t)now - info->started + 5) * 1000000000;
+	return started && now >= started ? (now - started + 5) * 1000000000 : 0;
 }
 
 /**
  * Requests began on the clock of QEMU's host, which is this one's only for a
- * process here; a snapshot of one has the time at which it was taken.
+ * process here; a snapshot of one has the time at which it was taken. None is
+ * older than QEMU.
  */
 static void set_ages(const struct virtq_session *session, uint64_t recorded_ns,
 		     struct sample *sample)
 {
 	const struct target_info *info = target_get_info(session->target);
-	uint64_t now = 0;
+	uint64_t started = fact_number(session->target, "started");
+	time_t seconds = time(NULL);
 
 	if (info->kind == TARGET_PROCESS)
-		now = sample->time_ns;
-	else if (info->is_snapshot && fact_is_yes(session->target, "live"))
-		now = recorded_ns;
-	qemu_set_ages(sample, now, info->kind == TARGET_PROCESS ? uptime_ns(info) : 0);
+		qemu_set_ages(sample, sample->time_ns,
+			      uptime_ns(info->started, seconds < 0 ? 0 : (uint64_t)seconds));
+	else if (info->is_snapshot && fact_is_yes(session->target, "live") && started)
+		qemu_set_ages(sample, recorded_ns,
+			      uptime_ns(started, fact_number(session->target, "time")));
+	else
+		qemu_set_ages(sample, 0, 0);
 }
 
 static int compare_addresses(const void *left, const void *right)

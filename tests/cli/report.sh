@@ -80,6 +80,19 @@ equal "so does the snapshot" "$reference" "$(answer "$tap_dir/live.core" | apart
 contains "it says what it is of" "$("$VIRTQ" "$tap_dir/live.tgz")" "snapshot $tap_dir/live.tgz of process $pid: QEMU 7.2.22"
 contains "it has both samples" "$("$VIRTQ" "$tap_dir/live.tgz")" "two samples 0.2 s apart"
 contains "--once shows the last one" "$("$VIRTQ" --once "$tap_dir/live.tgz")" "one sample: progress cannot be seen"
+end_live
+# a request that would be older than QEMU: what is not believed live is not believed later
+judged() {
+    "$VIRTQ" --json "$@" 2>/dev/null |
+        jq -c '[.devices[].queues[] | [.verdict, .confidence, [.requests[] | has("age-ns")]]]'
+}
+check "one with a request that is too old" live held-tracked
+"$VIRTQ" report --interval 0.2 "$pid" -o "$tap_dir/old.tgz"
+reference=$(judged --interval 0.2 "$pid")
+contains "the request that is too old has no age" "$reference" '[["in-device/backend-io","medium",[false'
+equal "nor in the report" "$reference" "$(judged "$tap_dir/old.tgz")"
+"$VIRTQ" snapshot "$tap_dir/old.tgz" -o "$tap_dir/old.core"
+equal "nor in a snapshot of the report" "$reference" "$(judged "$tap_dir/old.core")"
 # what moved between the samples is in one file, too
 end_live
 check "one that moves" live moving
