@@ -93,6 +93,27 @@ void requests_add_line(struct buffer *buffer, const struct request *request)
 		buffer_printf(buffer, "; its descriptors: %s", fault);
 }
 
+/** Does the device hold more than is listed? An estimated request is listed, too. */
+static bool some_not_found(const struct queue *queue)
+{
+	struct fact held = queue->vhost ? queue->vhost_inflight : queue->inuse;
+	uint64_t listed = 0;
+
+	if (!fact_known(held))
+		return false;
+	for (size_t i = 0; i < queue->request_num; i++) {
+		const struct request *request = &queue->requests[i];
+
+		if (request->stage != REQUEST_IN_DEVICE)
+			continue;
+		/* a packed ring's inuse counts descriptors */
+		if (queue->packed && !queue->vhost && !request->slots)
+			return false;
+		listed += queue->packed && !queue->vhost ? request->slots : 1;
+	}
+	return listed < held.value;
+}
+
 void requests_add_summary(struct buffer *buffer, const struct queue *queue)
 {
 	size_t available = 0;
@@ -103,7 +124,7 @@ void requests_add_summary(struct buffer *buffer, const struct queue *queue)
 		available += queue->requests[i].stage == REQUEST_AVAILABLE;
 	buffer_printf(buffer, "%zu in the device, %zu not taken", queue->request_num - available,
 		      available);
-	if (!queue->requests_complete)
+	if (some_not_found(queue))
 		buffer_add(buffer, ", and more that were not found");
 }
 

@@ -14,6 +14,7 @@
 #include "base/checked.h"
 #include "report/buffer.h"
 #include "report/labels.h"
+#include "report/requests.h"
 #include "report/ring_marks.h"
 #include "report/utf8.h"
 #include "report/words.h"
@@ -250,6 +251,48 @@ static void test_ring_marks(void **state)
 	assert_int_equal(marks[1].slots, 0);
 }
 
+/** An estimated request is one that was found. */
+static void test_requests_that_were_not_found(void **state)
+{
+	static const char two[] = "2 in the device, 1 not taken";
+	static const char more[] = "2 in the device, 1 not taken, and more that were not found";
+	struct request requests[] = {
+		{ .head = fact_of(3), .stage = REQUEST_IN_DEVICE, .slots = 1 },
+		{ .head = fact_of(5), .stage = REQUEST_IN_DEVICE, .source = REQUEST_ESTIMATED },
+		{ .head = fact_of(7), .stage = REQUEST_AVAILABLE },
+	};
+	const struct {
+		bool packed, vhost;
+		unsigned int slots; /* of the second */
+		struct fact inuse, vhost_inflight;
+		const char *summary;
+	} cases[] = {
+		{ false, false, 0, fact_of(2), { 0 }, two },
+		{ false, false, 0, fact_of(3), { 0 }, more },
+		{ false, false, 0, fact_unreadable(), { 0 }, two },
+		{ true, false, 4, fact_of(5), { 0 }, two },
+		{ true, false, 4, fact_of(6), { 0 }, more },
+		{ true, false, 0, fact_of(6), { 0 }, two },
+		{ false, true, 0, fact_of(9), { 0 }, two }, /* a stale inuse */
+		{ false, true, 0, fact_of(0), fact_of(2), two },
+		{ false, true, 0, fact_of(0), fact_of(4), more },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct queue queue = { .packed = cases[i].packed, .vhost = cases[i].vhost,
+				       .inuse = cases[i].inuse,
+				       .vhost_inflight = cases[i].vhost_inflight,
+				       .requests = requests,
+				       .request_num = ARRAY_SIZE(requests) };
+		_cleanup_buffer_ struct buffer buffer = { 0 };
+
+		requests[1].slots = cases[i].slots;
+		requests_add_summary(&buffer, &queue);
+		assert_string_equal(buffer_text(&buffer), cases[i].summary);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_facts_in_words),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_ring_marks),
+		cmocka_unit_test(test_requests_that_were_not_found),
 	};
 
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))
