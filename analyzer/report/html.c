@@ -385,6 +385,14 @@ static void add_group(const struct view *view, struct buffer *buffer, const stru
 	buffer_add(buffer, "</h3>\n");
 	for (size_t i = 0; i < group->num; i++)
 		add_place(view, buffer, &group->places[i]);
+	if (finding->considered && *finding->considered) {
+		buffer_add(buffer, "<p><span class=\"dim\">considered:</span> ");
+		for (const char *const *rule = finding->considered; *rule; rule++) {
+			buffer_add(buffer, rule == finding->considered ? "" : ", ");
+			add_html(buffer, *rule);
+		}
+		buffer_add(buffer, "</p>\n");
+	}
 	if (finding->next) {
 		buffer_add(buffer, "<p><span class=\"dim\">next:</span> ");
 		add_html(buffer, finding->next);

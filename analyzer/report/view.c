@@ -399,7 +399,10 @@ void view_add_show_command(const struct view *view, struct buffer *buffer, size_
 	const struct device *shown = &view->analysis->sample.devices[device];
 
 	buffer_add(buffer, "virtq show ");
-	if (target->path && strcmp(target->path, "-") != 0 && typeable(target->path)) {
+	/* whoever reads a report has it, and not the host that it is of */
+	if (view->analysis->context.present) {
+		buffer_add(buffer, "THIS-REPORT.tar.gz ");
+	} else if (target->path && strcmp(target->path, "-") != 0 && typeable(target->path)) {
 		add_shell_word(buffer, target->path);
 		buffer_add(buffer, " ");
 	} else if (target->path) {

@@ -68,7 +68,7 @@ void view_add_present_facts(const struct view *view, struct buffer *buffer, cons
 /** Add the device's names, its state, and its facts. */
 void view_add_device(const struct view *view, struct buffer *buffer, size_t device);
 
-/** Add the command that shows more about the queue, as "virtq show 4242 disk0:0". */
+/** Add the command that shows more about the queue, as "virtq show 4242 disk0:0"; in a report, of it. */
 void view_add_show_command(const struct view *view, struct buffer *buffer, size_t device,
 			   size_t queue);
 

@@ -137,6 +137,10 @@ equal "the snapshot is the owner's" 600 "$(stat -c %a "$tap_dir/live.core")"
 contains "the layout is one that --layout reads" "$("$VIRTQ" --no-cache --layout "$report/layout.txt" "$report/snapshot.core")" \
     "in-device/backend-io"
 contains "the text has the answer first" "$(cat "$report/report.txt")" "disk0 queue 0 (request): the device has the request, and its disk on the host has not finished it"
+contains "the text's command is one for its reader" "$(cat "$report/report.txt")" "more        virtq show THIS-REPORT.tar.gz disk0:0"
+contains "the page has the reasons that were considered" "$(cat "$report/report.html")" \
+    "<span class=\"dim\">considered:</span> $("$VIRTQ" --json "$tap_dir/live.tgz" |
+        jq -r '.devices[0].queues[0].findings[0].considered | join(", ")')</p>"
 contains "the text has the host" "$(cat "$report/report.txt")" "$(uname -sr)"
 contains "the text has the threads" "$(cat "$report/report.txt")" " S  ppoll"
 # Another way to the target is another host path, which may come before the binary's.
