@@ -293,6 +293,26 @@ static void add_flags(struct buffer *buffer, const struct queue *queue)
 		      queue->event_idx ? "on" : "off", queue_kind_word(queue->kind));
 }
 
+/** The findings of the queue and nothing else; nothing if it is not stuck. */
+static void add_queue_quietly(const struct view *view, struct buffer *buffer, size_t device,
+			      size_t queue)
+{
+	struct queue_diagnosis diagnosis = view_diagnosis(view->analysis, device, queue);
+	_cleanup_buffer_ struct buffer title = { 0 };
+
+	for (size_t i = 0; i < diagnosis.finding_num; i++) {
+		if (diagnosis.findings[i].severity != SEVERITY_STUCK)
+			continue;
+		if (!title.length) {
+			buffer_add(buffer, buffer->length ? "\n" : "");
+			view_add_queue(view, &title, device, queue);
+			buffer_wrap(buffer, buffer_text(&title), 0, 2, view->width);
+		}
+		add_finding(view, buffer, &diagnosis.findings[i]);
+	}
+	buffer->failed |= title.failed;
+}
+
 static void add_queue(const struct view *view, struct buffer *buffer, size_t device, size_t queue)
 {
 	const struct queue *shown = &view->analysis->sample.devices[device].queues[queue];
@@ -329,6 +349,13 @@ struct virtq_error *report_show(const struct analysis *analysis,
 	const struct sample *sample = &analysis->sample;
 
 	TRY(view_init(analysis, options, &view));
+	if (view.quiet) {
+		for (size_t i = 0; i < sample->device_num; i++)
+			for (size_t j = 0; j < sample->devices[i].queue_num; j++)
+				if (sample->devices[i].queues[j].selected)
+					add_queue_quietly(&view, &buffer, i, j);
+		return buffer_take(&buffer, ret);
+	}
 	view_add_header(&view, &buffer);
 	for (size_t i = 0; i < sample->device_num; i++) {
 		bool any = false;

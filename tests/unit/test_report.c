@@ -400,17 +400,24 @@ static void test_quiet(void **state)
 	struct virtq_render_options options = { .quiet = true };
 	struct analysis *stuck = model_stuck_disk();
 	_cleanup_free_ char *text = text_of(stuck, options);
+	_cleanup_free_ char *show = show_of(stuck, options);
 
 	assert_int_equal(strncmp(text, "in-device/stuck: ", 17), 0);
 	assert_has_not(text, "DEVICE");
 	assert_has_not(text, "1 finding");
+	assert_int_equal(strncmp(show, "disk0 queue 0 (request)\n  verdict     in-device/stuck", 53), 0);
+	assert_has(show, "last_avail_idx 7 is 1 ahead");
+	assert_has_not(show, "disk1");
+	assert_has_not(show, "VirtQueue at");
 	model_destroy(stuck);
 
 	struct analysis *idle = model_new(1);
 	model_device(idle, 0, "disk0", "virtio-blk-device", 1);
 	model_idle_elsewhere(idle);
 	_cleanup_free_ char *nothing = text_of(idle, options);
+	_cleanup_free_ char *no_show = show_of(idle, options);
 	assert_string_equal(nothing, "");
+	assert_string_equal(no_show, "");
 	model_destroy(idle);
 }
 
