@@ -52,6 +52,8 @@ enum virtq_error_code {
 
 struct virtq_error;
 
+/** An error of the caller's own, as for virtq_render_json(); never NULL. */
+struct virtq_error *virtq_error_new(enum virtq_error_code code, const char *message);
 enum virtq_error_code virtq_error_code(const struct virtq_error *error);
 /** Human text, lower case, no "error:" prefix; valid until the error is destroyed. */
 const char *virtq_error_message(const struct virtq_error *error);

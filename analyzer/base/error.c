@@ -111,6 +111,11 @@ bool error_catch(struct virtq_error **error, enum virtq_error_code code)
 	return true;
 }
 
+struct virtq_error *virtq_error_new(enum virtq_error_code code, const char *message)
+{
+	return error_new(code, "%s", message);
+}
+
 enum virtq_error_code virtq_error_code(const struct virtq_error *error)
 {
 	return error->code;

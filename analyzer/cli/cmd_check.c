@@ -16,7 +16,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		cli_take_argument(cli, argument);
 		break;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "check needs a TARGET: a PID, a core file, or -");
+		argp_error(state, "check needs a TARGET: " TARGET_IS);
 		return EINVAL;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -30,10 +30,8 @@ static int run(struct cli *cli, int argc, char **argv)
 		.parser = parse,
 		.args_doc = "[check] TARGET [QUEUE...]",
 		.doc = "Say on which side of which virtqueue the request is.\v"
-		       "TARGET is a PID, a core file (also compressed), or - for a core on "
-		       "standard "
-		       "input. QUEUE is DEVICE[:INDEX]; DEVICE is a qdev id, a QOM path, a PCI "
-		       "address, or a number of the table.\n\n"
+		       "TARGET is a PID, a core file (also compressed), a snapshot, a report, or - "
+		       "for one of them on standard input. " QUEUE_IS ".\n\n"
 		       "Exit status: 0 nothing stuck, 1 findings, 2 answer incomplete, 3 could not "
 		       "analyse, 64 usage.",
 		.children = common_children,

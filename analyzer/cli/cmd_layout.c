@@ -64,7 +64,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		.args_doc = "layout TARGET|BINARY",
 		.doc = "Print where QEMU's struct members are: of a live QEMU, of what a core "
 		       "needs, or of a binary.",
-		.children = common_children,
+		.children = writer_children,
 	};
 	char *text = NULL;
 

@@ -57,9 +57,11 @@ static error_t check(const struct request *request, struct argp_state *state)
 	const struct cli *cli = request->cli;
 
 	if (!cli->target)
-		argp_error(state, "a TARGET is needed: a PID, a core file, or -");
+		argp_error(state, "a TARGET is needed: " TARGET_IS);
+	else if (cli->json && request->format == VIRTQ_REPORT_SNAPSHOT)
+		argp_error(state, "snapshot has no --json: `virtq report --format json' has its answer");
 	else if (cli->json)
-		argp_error(state, "there is no --json here: report has --format json");
+		argp_error(state, "report has no --json: it is --format json");
 	else if (cli->queues_num)
 		argp_error(state, "a report is of all queues: there is no QUEUE here");
 	else if (request->format == VIRTQ_REPORT_SNAPSHOT && !cli->output)
@@ -206,7 +208,7 @@ static int run_report(struct cli *cli, int argc, char **argv)
 		       "by placeholders. Memory of the guest is in it only as far as it is a ring's "
 		       "own.\n\n"
 		       "Exit status: 0 written, 3 not written, 64 usage.",
-		.children = common_children,
+		.children = writer_children,
 	};
 
 	return run(cli, &argp, VIRTQ_REPORT_ARCHIVE, argc, argv);
@@ -221,7 +223,7 @@ static int run_snapshot(struct cli *cli, int argc, char **argv)
 		.doc = "Write the memory that virtq reads, and no other, as an ELF core that virtq "
 		       "and gdb open.\v"
 		       "Exit status: 0 written, 3 not written, 64 usage.",
-		.children = common_children,
+		.children = writer_children,
 	};
 
 	return run(cli, &argp, VIRTQ_REPORT_SNAPSHOT, argc, argv);

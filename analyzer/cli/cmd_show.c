@@ -33,11 +33,8 @@ static int run(struct cli *cli, int argc, char **argv)
 		.parser = parse,
 		.args_doc = "show TARGET QUEUE...",
 		.doc = "Print everything about a queue: verdict, evidence, where the indices "
-		       "stand, "
-		       "all fields.\v"
-		       "QUEUE is DEVICE[:INDEX]; DEVICE is a qdev id, a QOM path, a PCI address, "
-		       "or "
-		       "a number of the table that `virtq TARGET` prints.",
+		       "stand, all fields.\v"
+		       QUEUE_IS " that `virtq TARGET` prints.",
 		.children = common_children,
 	};
 	int status = cli_parse(cli, &argp, cli, 0, argc, argv);

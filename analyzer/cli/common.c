@@ -23,26 +23,29 @@ enum option_key {
 
 #define INTERVAL_SECONDS_MAX 3600
 
-static const struct argp_option options[] = {
-	{ NULL, 0, NULL, 0, "Output:", 1 },
-	{ "json", KEY_JSON, NULL, 0, "print one JSON document, also on failure", 0 },
-	{ "color", KEY_COLOR, "WHEN", 0, "auto (default), always or never", 0 },
-	{ "quiet", 'q', NULL, 0, "print findings only", 0 },
-	{ "verbose", 'v', NULL, 0, "print all queues and devices, and what was tried", 0 },
-	{ NULL, 0, NULL, 0, "Sampling:", 2 },
-	{ "once", KEY_ONCE, NULL, 0, "take one sample, also of a live process", 0 },
-	{ "interval", KEY_INTERVAL, "SECONDS", 0, "between two samples (default 2)", 0 },
-	{ NULL, 0, NULL, 0, "QEMU and its debug info:", 3 },
-	{ "exe", 'e', "FILE", 0, "QEMU's binary, if it is not where the target says", 0 },
-	{ "debug-dir", KEY_DEBUG_DIR, "DIR[:DIR...]", 0, "look for debug info here first", 0 },
-	{ "layout", KEY_LAYOUT, "FILE", 0, "use a layout that `virtq layout` saved", 0 },
-	{ "no-cache", KEY_NO_CACHE, NULL, 0, "neither read nor write the layout cache", 0 },
-	{ NULL, 0, NULL, 0, "Help:", -1 },
-	{ "help", '?', NULL, 0, "print this help", 0 },
-	{ "usage", KEY_USAGE, NULL, 0, "print a short usage message", 0 },
-	{ "version", KEY_VERSION, NULL, 0, "print the version", 0 },
-	{ 0 },
-};
+/* What writes files has no --json: it says so if it is given, and does not list it. */
+#define OPTIONS(json_flags)                                                                        \
+	{ NULL, 0, NULL, 0, "Output:", 1 },                                                        \
+	{ "json", KEY_JSON, NULL, json_flags, "print one JSON document, also on failure", 0 },     \
+	{ "color", KEY_COLOR, "WHEN", 0, "auto (default), always or never", 0 },                   \
+	{ "quiet", 'q', NULL, 0, "print findings only", 0 },                                       \
+	{ "verbose", 'v', NULL, 0, "print all queues and devices, and what was tried", 0 },        \
+	{ NULL, 0, NULL, 0, "Sampling:", 2 },                                                      \
+	{ "once", KEY_ONCE, NULL, 0, "take one sample, also of a live process", 0 },               \
+	{ "interval", KEY_INTERVAL, "SECONDS", 0, "between two samples (default 2)", 0 },          \
+	{ NULL, 0, NULL, 0, "QEMU and its debug info:", 3 },                                       \
+	{ "exe", 'e', "FILE", 0, "QEMU's binary, if it is not where the target says", 0 },         \
+	{ "debug-dir", KEY_DEBUG_DIR, "DIR[:DIR...]", 0, "look for debug info here first", 0 },    \
+	{ "layout", KEY_LAYOUT, "FILE", 0, "use a layout that `virtq layout` saved", 0 },          \
+	{ "no-cache", KEY_NO_CACHE, NULL, 0, "neither read nor write the layout cache", 0 },       \
+	{ NULL, 0, NULL, 0, "Help:", -1 },                                                         \
+	{ "help", '?', NULL, 0, "print this help", 0 },                                            \
+	{ "usage", KEY_USAGE, NULL, 0, "print a short usage message", 0 },                         \
+	{ "version", KEY_VERSION, NULL, 0, "print the version", 0 },                               \
+	{ 0 }
+
+static const struct argp_option options[] = { OPTIONS(0) };
+static const struct argp_option writer_options[] = { OPTIONS(OPTION_HIDDEN) };
 
 void cli_print(struct cli *cli, const char *text)
 {
@@ -174,17 +177,58 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
 }
 
 static const struct argp common_argp = { options, parse_common, NULL, NULL, NULL, NULL, NULL };
+static const struct argp writer_argp = { writer_options, parse_common, NULL, NULL, NULL, NULL, NULL };
 
 const struct argp_child common_children[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
+const struct argp_child writer_children[] = { { &writer_argp, 0, NULL, 0 }, { 0 } };
+
+/** Print the document that says why there is none. */
+static void print_json_error(struct cli *cli, const struct virtq_error *error)
+{
+	char *text;
+	struct virtq_error *render_error = virtq_render_json(NULL, error, &text);
+
+	if (render_error) {
+		cli_complain(virtq_error_message(render_error));
+		virtq_error_destroy(render_error);
+		return;
+	}
+	cli_print(cli, text);
+	free(text);
+}
+
+/** The same for a wrong command line, of which @said was said on stderr. */
+static void print_json_usage(struct cli *cli, char *said)
+{
+	static const char name[] = "virtq: ";
+
+	if (strncmp(said, name, strlen(name)) == 0)
+		said += strlen(name);
+	said[strcspn(said, "\n")] = '\0';
+	struct virtq_error *error = virtq_error_new(VIRTQ_ERROR_INVALID_ARGUMENT, said);
+	print_json_error(cli, error);
+	virtq_error_destroy(error);
+}
 
 int cli_parse(struct cli *cli, const struct argp *argp, void *input, unsigned int flags, int argc,
 	      char **argv)
 {
+	FILE *terminal = stderr, *memory = NULL;
+	char *said = NULL;
+	size_t length;
+
+	/* argp and getopt say on stderr what is wrong, and no other way: listen in */
+	if (cli->json && (memory = open_memstream(&said, &length)))
+		stderr = memory;
 	/* argp would exit by itself, without a JSON document */
-	if (argp_parse(argp, argc, argv, flags | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, input) == 0)
-		return STATUS_DONE;
-	cli_report_failure(cli, NULL);
-	return STATUS_USAGE;
+	error_t problem = argp_parse(argp, argc, argv, flags | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, input);
+	stderr = terminal;
+	if (memory && fclose(memory) == 0)
+		fputs(said, stderr);
+	if (problem && memory && said)
+		print_json_usage(cli, said);
+	free(said);
+	return problem ? STATUS_USAGE : STATUS_DONE;
 }
 
 void cli_take_argument(struct cli *cli, const char *argument)
@@ -197,21 +241,9 @@ void cli_take_argument(struct cli *cli, const char *argument)
 
 void cli_report_failure(struct cli *cli, struct virtq_error *error)
 {
-	char *text;
-
-	if (error)
-		cli_complain(virtq_error_message(error));
-	if (cli->json) {
-		struct virtq_error *render_error = virtq_render_json(NULL, error, &text);
-
-		if (render_error) {
-			cli_complain(virtq_error_message(render_error));
-			virtq_error_destroy(render_error);
-		} else {
-			cli_print(cli, text);
-			free(text);
-		}
-	}
+	cli_complain(virtq_error_message(error));
+	if (cli->json)
+		print_json_error(cli, error);
 	virtq_error_destroy(error);
 }
 

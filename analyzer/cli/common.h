@@ -51,6 +51,14 @@ extern const struct command snapshot_command;
 
 /** Children of every command's argp: the options they share; their input is the struct cli. */
 extern const struct argp_child common_children[];
+/** The same of commands that write files, which have no --json. */
+extern const struct argp_child writer_children[];
+
+/** What a TARGET and a QUEUE are, in messages and help. */
+#define TARGET_IS "a PID, a core file, a snapshot, a report, or -"
+#define QUEUE_IS                                                                                   \
+	"QUEUE is DEVICE[:INDEX], or the address of a VirtQueue or a VirtIODevice; DEVICE is a "   \
+	"qdev id, a QOM path, a PCI address, or a number of the table"
 
 /**
  * Parse the options and arguments of a command; its parser's input is @input.

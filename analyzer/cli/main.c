@@ -34,7 +34,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		state->next = state->argc;
 		break;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "a TARGET is needed: a PID, a core file, or -");
+		argp_error(state, "a TARGET is needed: " TARGET_IS);
 		return EINVAL;
 	default:
 		return ARGP_ERR_UNKNOWN;

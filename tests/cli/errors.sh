@@ -66,6 +66,39 @@ equal "unknown option: exit status 64" 64 "$status"
 run --interval never 1
 equal "bad interval: exit status 64" 64 "$status"
 
+# The document says of a wrong command line what is said on standard error.
+says() { # MESSAGE ARGUMENT...
+    local message=$1
+    shift
+    run "$@"
+    equal "virtq $*: exit status 64, and the message in the document" "64 $message" \
+        "$status $(jq -r .error.message <<<"$out")"
+    contains "virtq $*: the message on standard error" "$err" "virtq: $message"
+}
+says "unrecognized option '--bogus'" --json --bogus x
+says "a TARGET is needed: a PID, a core file, a snapshot, a report, or -" --json
+says "show needs a TARGET and a QUEUE; \`virtq TARGET\` lists the queues" show --json x
+says "snapshot has no --json: \`virtq report --format json' has its answer" snapshot --json x
+says "report has no --json: it is --format json" report --json x
+says "layout has no --json: its text is what --layout reads" --json layout x
+for command in report snapshot layout; do
+    run $command --help
+    equal "$command --help has no --json" "0 0" "$status $(grep -c -e --json <<<"$out")"
+    contains "$command --help has the others" "$out" "--no-cache"
+done
+run check --help
+contains "check --help: every kind of target" "$(tr -s ' \n' ' ' <<<"$out")" "a snapshot, a report, or - "
+for command in check show; do
+    run $command --help
+    contains "$command --help: a queue by its address" "$(tr -s ' \n' ' ' <<<"$out")" "the address of a VirtQueue"
+done
+
+run show -q -e "$mini-7.2" "$tap_dir/core" disk0:0
+equal "show -q: findings only" "disk0 queue 0 (request)" "$(head -n 1 <<<"$out")"
+core_of "$mini-7.2" idle "$tap_dir/idle"
+run show -q -e "$mini-7.2" "$tap_dir/idle" disk0:0
+equal "show -q: nothing if nothing is stuck" "0 " "$status $out"
+
 # JSON, always
 run --json "$tap_dir/text"
 equal "JSON on failure: one document, exit status 3" "3 true" \
