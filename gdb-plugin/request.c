@@ -220,10 +220,26 @@ static void describe(const char *facts, char *text, size_t size)
 
 /* ---- Commands ------------------------------------------------------------------------- */
 
+/** Say why there is no answer: one place for messages and documents. Takes @error over. */
 static void complain(struct run *run, struct virtq_error *error)
 {
-	fprintf(run->output, "virtq: %s\n", virtq_error_message(error));
+	struct virtq_error *problem = NULL;
+	char *text = NULL;
+
+	if (run->arguments.json)
+		problem = virtq_render_json(NULL, error, &text);
+	if (text)
+		fputs(text, run->output);
+	else
+		fprintf(run->output, "virtq: %s\n", virtq_error_message(error));
+	free(text);
+	virtq_error_destroy(problem);
 	virtq_error_destroy(error);
+}
+
+static void complain_of(struct run *run, const char *message)
+{
+	complain(run, virtq_error_new(VIRTQ_ERROR_INVALID_ARGUMENT, message));
 }
 
 static void log_line(void *argument, const char *line)
@@ -340,13 +356,11 @@ void request_run(const struct request *request, FILE *output)
 	const char *executable = given ? given : found;
 
 	if (mistake)
-		fprintf(output, "virtq: %s\n", mistake);
+		complain_of(&run, mistake);
 	else if (!entry)
-		fputs("virtq: the target does not say where its program is loaded (no auxiliary vector)\n",
-		      output);
+		complain_of(&run, "the target does not say where its program is loaded (no auxiliary vector)");
 	else if (!executable)
-		fputs("virtq: gdb has no executable that the target runs: give QEMU's binary with `file', or -e\n",
-		      output);
+		complain_of(&run, "gdb has no executable that the target runs: give QEMU's binary with `file', or -e");
 	else if (strcmp(run.arguments.command, "layout") == 0)
 		print_layout(&run, executable);
 	else

@@ -85,8 +85,19 @@ class VirtqReportOptions(ctypes.Structure):
     _fields_ = [("full", ctypes.c_bool)]
 
 
+# VIRTQ_ERROR_INVALID_ARGUMENT of enum virtq_error_code
+virtq_error_invalid_argument = 2
+
 # enum virtq_report_format
 virtq_report_formats = ("archive", "snapshot", "text", "json", "html")
+
+
+class VirtqError(gdb.GdbError):
+    """What the library says is wrong."""
+
+    def __init__(self, message, code):
+        super().__init__(message)
+        self.code = code
 
 
 class VirtqLibrary:
@@ -120,6 +131,11 @@ class VirtqLibrary:
         self.error_destroy = library.virtq_error_destroy
         self.error_destroy.argtypes = [ctypes.c_void_p]
         self.error_destroy.restype = None
+        self.error_code = library.virtq_error_code
+        self.error_code.argtypes = [ctypes.c_void_p]
+        self.error_new = library.virtq_error_new
+        self.error_new.argtypes = [ctypes.c_int, ctypes.c_char_p]
+        self.error_new.restype = ctypes.c_void_p
         self.error_message = library.virtq_error_message
         self.error_message.argtypes = [ctypes.c_void_p]
         self.error_message.restype = ctypes.c_char_p
@@ -132,8 +148,9 @@ class VirtqLibrary:
         error = function(*arguments)
         if error:
             message = self.error_message(error).decode(errors="replace")
+            code = self.error_code(error)
             self.error_destroy(error)
-            raise gdb.GdbError("virtq: " + message)
+            raise VirtqError("virtq: " + message, code)
 
     def text(self, name, *arguments):
         """Call a function whose last argument receives a text that is the caller's."""
@@ -143,6 +160,17 @@ class VirtqLibrary:
             return ctypes.string_at(text).decode(errors="replace")
         finally:
             self.free(text)
+
+    def json_error(self, error):
+        """The document that says why there is no answer."""
+        message = str(error)
+        message = message[len("virtq: "):] if message.startswith("virtq: ") else message
+        pointer = self.error_new(getattr(error, "code", virtq_error_invalid_argument),
+                                 message.encode(errors="replace"))
+        try:
+            return self.text("virtq_render_json", None, ctypes.c_void_p(pointer))
+        finally:
+            self.error_destroy(pointer)
 
     def bytes(self, name, *arguments):
         """Call a function whose last arguments receive bytes that are the caller's."""
@@ -383,7 +411,33 @@ def virtq_options(arguments):
         log=virtq_log if arguments.verbose else virtq_log_callback())
 
 
+virtq_expression_starts = ("$", "&", "*", "(")
+
+
 # ---- Commands --------------------------------------------------------------------------
+
+def virtq_words(text):
+    """The words of a command as gdb splits them; an expression keeps its quotes and blanks."""
+    words, word, depth, quote, escaped = [], "", 0, "", False
+    for character in text:
+        inside = quote or escaped or (depth > 0 and word[0] in virtq_expression_starts)
+        if character.isspace() and not inside:
+            words.append(word)
+            word, depth = "", 0
+            continue
+        word += character
+        if escaped or character == "\\":
+            escaped = not escaped
+        elif quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        else:
+            depth += (character == "(") - (character == ")")
+    words.append(word)
+    return [part for word in words
+            for part in ([word] if word[:1] in virtq_expression_starts else gdb.string_to_argv(word))]
+
 
 class VirtqParser(argparse.ArgumentParser):
     """The options, named as those of the command line."""
@@ -411,7 +465,7 @@ class VirtqParser(argparse.ArgumentParser):
     @classmethod
     def parse(cls, text):
         """The arguments in a command's `text`; gdb's expressions made addresses."""
-        arguments = cls().parse_intermixed_args(gdb.string_to_argv(text))
+        arguments = cls().parse_intermixed_args(virtq_words(text))
         arguments.queues = [cls.evaluate(queue) for queue in arguments.queues]
         if arguments.resume is not None and not 0.001 <= arguments.resume <= 3600:
             raise gdb.GdbError("virtq: -resume is 0.001 to 3600 seconds")
@@ -420,7 +474,7 @@ class VirtqParser(argparse.ArgumentParser):
     @staticmethod
     def evaluate(queue):
         """Take $vq, &queue and (expression) for what gdb says they are."""
-        if queue[:1] not in ("$", "&", "*", "("):
+        if queue[:1] not in virtq_expression_starts:
             return queue
         try:
             return "0x%x" % (int(gdb.parse_and_eval(queue)) & (1 << 64) - 1)
@@ -456,7 +510,15 @@ As `virtq'; for a device that is named like one of virtq's commands."""
 
     def invoke(self, argument, _from_tty):
         """Called by gdb."""
-        arguments = VirtqParser.parse(argument)
+        try:
+            self.answer(VirtqParser.parse(argument))
+        except gdb.GdbError as error:
+            if "--json" in argument.split():
+                gdb.write(VirtqLibrary.get().json_error(error))
+            raise
+
+    def answer(self, arguments):
+        """Print what is asked for."""
         self.check(arguments)
         with VirtqAnalysis(arguments) as analysis:
             text = analysis.render("virtq_render_json" if arguments.json else self.render,

@@ -12,7 +12,8 @@ fixtures/mini-qemu/make-core.sh "$mini" fixtures/mini-qemu/scenarios/stuck.scn "
 
 output=$(in_gdb python "$mini" "$core" -- "help virtq" "help virtq show" "complete virtq di" "complete virtq sh" \
     "complete virtq show disk0:" "complete virtq check " 'p $virtq("disk0", 0)' 'p $virtq("disk0:0")->vring.num' \
-    'set $vq = $virtq("disk0", 0)' 'virtq -q $vq' 'virtq show ($vq)' "source $top/gdb-plugin/virtq.py" "virtq -q")
+    'set $vq = $virtq("disk0", 0)' 'virtq -q $vq' 'virtq show ($vq)' 'virtq show $virtq("disk0",0)' \
+    "virtq show 'disk0'" "source $top/gdb-plugin/virtq.py" "virtq -q")
 contains "help" "$(part "$output" "help virtq")" "Usage: virtq [OPTION]... [QUEUE]..."
 contains "help of a command" "$(part "$output" "help virtq show")" "Usage: virtq show"
 equal "completion of devices" "virtq disk0
@@ -25,6 +26,10 @@ contains "\$virtq is a VirtQueue" "$(part "$output" 'p $virtq("disk0", 0)')" "(s
 contains "\$virtq has its members" "$(part "$output" 'p $virtq("disk0:0")->vring.num')" "= 256"
 contains "a convenience variable is a queue" "$(part "$output" 'virtq -q $vq')" "disk0 queue 0 (request)"
 contains "an expression is a queue" "$(part "$output" 'virtq show ($vq)')" "disk0 queue 0 (request): split ring"
+for queue in '$virtq("disk0",0)' "'disk0'"; do
+    contains "an expression keeps its quotes, a name loses them: $queue" "$(part "$output" "virtq show $queue")" \
+        "disk0 queue 0 (request): split ring"
+done
 contains "sourced twice" "$(part "$output" "virtq -q")" "disk0 queue 0 (request)"
 address=$(sed -n 's/^\$1 = .* \(0x[0-9a-f]*\)$/\1/p' <<<"$output")
 equal "the command line takes the address" "$("$VIRTQ" show "$core" disk0:0)" "$("$VIRTQ" show "$core" "$address")"
@@ -33,7 +38,7 @@ equal "completion with nothing to look at" "" "$(part "$(in_gdb python -- "compl
 for form in "${forms[@]}"; do
     output=$(in_gdb "$form" "$mini" "$core" -ex "cd /" -- "virtq check disk0" "virtq show $address" \
         "virtq layout -o $tap_dir/layout.$form" "virtq layout" "virtq --layout $tap_dir/layout.$form --no-cache -q" \
-        "pipe virtq | grep -c ^0" "set width 70" "virtq disk0:0")
+        "pipe virtq | grep -c ^0" "pipe virtq --json nodisk | grep message" "pipe virtq --json --bogus | grep message" "set width 70" "virtq disk0:0")
     equal "$form: the layout is for whom the umask says" "$(printf '%o' $((0666 & ~$(umask))))" \
         "$(stat -c %a "$tap_dir/layout.$form")"
     contains "$form: one device, from another directory" "$(part "$output" "virtq check disk0")" "in-device/backend-io"
@@ -43,6 +48,9 @@ for form in "${forms[@]}"; do
     contains "$form: a saved layout" "$(part "$output" "virtq --layout $tap_dir/layout.$form --no-cache -q")" \
         "disk0 queue 0 (request)"
     equal "$form: gdb's pipe" 1 "$(part "$output" "pipe virtq | grep -c ^0")"
+    contains "$form: JSON also on failure" "$(part "$output" "pipe virtq --json nodisk | grep message")" \
+        "\"message\": \"no virtio device 'nodisk'\""
+    contains "$form: JSON also of a wrong option" "$(part "$output" "pipe virtq --json --bogus | grep message")" "see \`help virtq"
     equal "$form: no line is wider than gdb's width" "" "$(part "$output" "virtq disk0:0" | grep -E '^.{71}' | grep -v '^0 ')"
 
     form_options "$form"
