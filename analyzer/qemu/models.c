@@ -170,7 +170,7 @@ static const char *p9_name(uint64_t id)
 		if (p9_names[i].id == id)
 			return p9_names[i].name;
 	}
-	return "";
+	return NULL;
 }
 
 /** V9fsVirtioState.elems: a pointer for each request that is held, at the index of its V9fsPDU. */
@@ -258,7 +258,7 @@ void request_describe_9p(const struct device *device, const struct queue *queue,
 	if (request->source == REQUEST_ESTIMATED ||
 	    !chain_header(chain, memory, header, sizeof(header)))
 		return;
-	request_add_word(request, "id", p9_name(header[4]), header[4]);
+	request_add_type(request, p9_name(header[4]), header[4]);
 	request_add_number(request, "tag", bytes_get_u16(header + 5, LITTLE_ENDIAN_ORDER));
 }
 
@@ -274,7 +274,7 @@ static struct virtq_error *p9_add(struct sampler *sampler, struct queue *queue, 
 		return error_new(VIRTQ_ERROR_BAD_DATA, "V9fsPDU %zu: idx is %llu", index,
 				 (unsigned long long)image_get(&pdu, QEMU_V9fsPDU_idx));
 	uint64_t id = image_get(&pdu, QEMU_V9fsPDU_id);
-	request_add_word(&more, "id", p9_name(id), id);
+	request_add_type(&more, p9_name(id), id);
 	request_add_number(&more, "tag", image_get(&pdu, QEMU_V9fsPDU_tag));
 	if (image_get(&pdu, QEMU_V9fsPDU_cancelled))
 		request_add_number(&more, "cancelled", 1);
@@ -368,9 +368,40 @@ static struct virtq_error *gpu_read(struct sampler *sampler, struct device *devi
 	return backend ? sampler_note_problem(&backend->problem, gpu_fill(sampler, device, backend)) : NULL;
 }
 
+/** Commands by their type: VIRTIO 1.2, section 5.7.6.7, enum virtio_gpu_ctrl_type. */
+static const char *gpu_command(uint64_t type)
+{
+	static const char *const two_d[] = {
+		"get-display-info", "resource-create-2d", "resource-unref", "set-scanout",
+		"resource-flush", "transfer-to-host-2d", "resource-attach-backing",
+		"resource-detach-backing", "get-capset-info", "get-capset", "get-edid",
+		"resource-assign-uuid", "resource-create-blob", "set-scanout-blob",
+	};
+	static const char *const three_d[] = {
+		"ctx-create", "ctx-destroy", "ctx-attach-resource", "ctx-detach-resource",
+		"resource-create-3d", "transfer-to-host-3d", "transfer-from-host-3d", "submit-3d",
+		"resource-map-blob", "resource-unmap-blob",
+	};
+	static const char *const cursor[] = { "update-cursor", "move-cursor" };
+	static const struct {
+		uint64_t first;
+		const char *const *names;
+		size_t num;
+	} groups[] = {
+		{ 0x100, two_d, ARRAY_SIZE(two_d) },
+		{ 0x200, three_d, ARRAY_SIZE(three_d) },
+		{ 0x300, cursor, ARRAY_SIZE(cursor) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		if (type >= groups[i].first && type - groups[i].first < groups[i].num)
+			return groups[i].names[type - groups[i].first];
+	return NULL;
+}
+
 static void gpu_add_fields(struct request *request, uint64_t type, uint64_t fence, uint64_t context)
 {
-	request_add_number(request, "type", type);
+	request_add_type(request, gpu_command(type), type);
 	request_add_number(request, "fence_id", fence);
 	request_add_number(request, "ctx_id", context);
 }

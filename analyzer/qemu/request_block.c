@@ -49,13 +49,13 @@ static const struct {
 
 static void add_type(struct request *request, uint32_t type)
 {
-	const char *word = "";
+	const char *word = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		if (words[i].type == type)
 			word = words[i].word;
 	}
-	request_add_word(request, "type", word, type);
+	request_add_type(request, word, type);
 }
 
 static uint32_t header_type(const uint8_t *header, enum byte_order order)

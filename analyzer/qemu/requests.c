@@ -152,6 +152,14 @@ void request_add_word(struct request *request, const char *name, const char *tex
 	strncpy(field->text, text, sizeof(field->text) - 1);
 }
 
+void request_add_type(struct request *request, const char *word, uint64_t value)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "0x%llx", (unsigned long long)value);
+	request_add_word(request, "type", word ? word : number, value);
+}
+
 struct virtq_error *request_from_element(const struct sampler *sampler, const struct queue *queue,
 					 uint64_t address, struct request *request_ret)
 {

@@ -73,6 +73,8 @@ void request_add_number(struct request *request, const char *name, uint64_t valu
 /** @text is a word of virtq's own, as "in"; @value is the number it stands for. */
 void request_add_word(struct request *request, const char *name, const char *text,
 		      uint64_t value);
+/** The kind of request, which is always text: @word, or the number in hexadecimal without one. */
+void request_add_type(struct request *request, const char *word, uint64_t value);
 
 /**
  * A request that the device holds, from the VirtQueueElement at @address:

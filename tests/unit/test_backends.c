@@ -915,10 +915,10 @@ static void test_9p(void **state)
 	assert_fact(fixture->backends[0].blocked, 1);
 	assert_int_equal(fixture->queues[0].request_num, 2);
 	assert_held(&fixture->queues[0], 0, 11, "9p requests");
-	assert_field(&fixture->queues[0].requests[0], "id", 116, "Tread");
+	assert_field(&fixture->queues[0].requests[0], "type", 116, "Tread");
 	assert_field(&fixture->queues[0].requests[0], "tag", 1001, "");
 	assert_held(&fixture->queues[0], 1, 12, "9p requests");
-	assert_field(&fixture->queues[0].requests[1], "id", 200, "");
+	assert_field(&fixture->queues[0].requests[1], "type", 200, "0xc8");
 	assert_field(&fixture->queues[0].requests[1], "cancelled", 1, "");
 	assert_true(fixture->queues[0].requests_complete);
 
@@ -975,9 +975,35 @@ static void test_gpu(void **state)
 	/* what was not carried out has no header of its own yet */
 	assert_held(&fixture->queues[0], 0, 4, "gpu commands");
 	assert_held(&fixture->queues[0], 1, 7, "gpu fences");
-	assert_field(&fixture->queues[0].requests[1], "type", 0x207, "");
+	assert_field(&fixture->queues[0].requests[1], "type", 0x207, "submit-3d");
 	assert_field(&fixture->queues[0].requests[1], "fence_id", 99, "");
 	assert_field(&fixture->queues[0].requests[1], "ctx_id", 3, "");
+
+	/* VIRTIO 1.2, section 5.7.6.7: the ends of each group, and what is in none */
+	static const struct {
+		uint64_t type;
+		const char *word;
+	} commands[] = {
+		{ 0, "0x0" },
+		{ 0xff, "0xff" },
+		{ 0x100, "get-display-info" },
+		{ 0x104, "resource-flush" },
+		{ 0x10d, "set-scanout-blob" },
+		{ 0x10e, "0x10e" },
+		{ 0x200, "ctx-create" },
+		{ 0x209, "resource-unmap-blob" },
+		{ 0x20a, "0x20a" },
+		{ 0x300, "update-cursor" },
+		{ 0x301, "move-cursor" },
+		{ 0x302, "0x302" },
+		{ 0xffffffff, "0xffffffff" },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		builder_set(builder, fenced, QEMU_virtio_gpu_ctrl_command_type, commands[i].type);
+		sample(fixture);
+		assert_field(&fixture->queues[0].requests[1], "type", commands[i].type,
+			     commands[i].word);
+	}
 
 	builder_set(builder, fenced, QEMU_virtio_gpu_ctrl_command_vq, 0x1000);
 	sample(fixture);

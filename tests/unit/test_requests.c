@@ -368,6 +368,11 @@ static void check_block(struct fixture *fixture)
 	assert_int_equal(requests[1].fault, CHAIN_OK);
 	assert_int_equal(device->queues[1].request_num, 0);
 
+	/* a type that has no name is text as well */
+	put(builder_bytes(&fixture->builder, AT(flush, VirtIOBlockReq_out), 16), 77, 4);
+	device = sampled(fixture, fixture->block);
+	assert_word(&device->queues[0].requests[4], "type", "0x4d");
+
 	const struct backend *disk = &device->backends[0];
 	assert_true(fact_is(disk->tracked_requests, 2));
 	assert_true(fact_is(disk->queued_requests, 1));
