@@ -435,8 +435,10 @@ def virtq_words(text):
         else:
             depth += (character == "(") - (character == ")")
     words.append(word)
-    return [part for word in words
-            for part in ([word] if word[:1] in virtq_expression_starts else gdb.string_to_argv(word))]
+    split = []
+    for word in words:
+        split += [word] if word[:1] in virtq_expression_starts else gdb.string_to_argv(word)
+    return split
 
 
 class VirtqParser(argparse.ArgumentParser):
