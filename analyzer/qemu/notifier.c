@@ -75,7 +75,13 @@ static struct virtq_error *read_counts(const struct qemu *qemu, struct device *d
 
 /* ---- Transports ------------------------------------------------------------------ */
 
-/** What is read of one device, all devices at a time: first pointers, then behind them. */
+/**
+ * Devices that are looked at together. A hostile target may have thousands,
+ * each with an MSI-X table of full size.
+ */
+enum { BATCH = 16 };
+
+/** What is read of one device, a batch at a time: first pointers, then behind them. */
 struct look {
 	struct device *device;
 	bool pci;
@@ -282,7 +288,7 @@ static struct virtq_error *end_round(struct target_request *requests, size_t num
 	return gone;
 }
 
-static struct virtq_error *look_at_all(const struct qemu *qemu, struct look *looks, size_t num,
+static struct virtq_error *look_at_batch(const struct qemu *qemu, struct look *looks, size_t num,
 				       struct target_request *first, struct target_request *second)
 {
 	for (size_t i = 0; i < num; i++)
@@ -297,21 +303,16 @@ static struct virtq_error *look_at_all(const struct qemu *qemu, struct look *loo
 	return NULL;
 }
 
-static struct virtq_error *read_transports(struct sampler *sampler)
+static struct virtq_error *read_transports(const struct qemu *qemu, struct device *devices,
+					   size_t num)
 {
-	struct sample *sample = sampler->sample;
-	size_t num = sample->device_num;
-	_cleanup_free_ struct look *looks = array_new(num, sizeof(*looks));
-	_cleanup_free_ struct target_request *first =
-		array_new(num * FIRST_ROUND, sizeof(*first));
-	_cleanup_free_ struct target_request *second =
-		array_new(num * SECOND_ROUND, sizeof(*second));
+	struct look looks[BATCH] = { 0 };
+	struct target_request first[BATCH * FIRST_ROUND] = { 0 };
+	struct target_request second[BATCH * SECOND_ROUND] = { 0 };
 
-	if (!looks || !first || !second)
-		return &virtq_error_no_memory;
 	for (size_t i = 0; i < num; i++)
-		looks[i].device = &sample->devices[i];
-	struct virtq_error *error = look_at_all(sampler->qemu, looks, num, first, second);
+		looks[i].device = &devices[i];
+	struct virtq_error *error = look_at_batch(qemu, looks, num, first, second);
 	struct virtq_error *gone = end_round(first, num * FIRST_ROUND);
 	struct virtq_error *later = end_round(second, num * SECOND_ROUND);
 	for (size_t i = 0; i < num; i++)
@@ -327,8 +328,13 @@ static struct virtq_error *read_transports(struct sampler *sampler)
 
 struct virtq_error *notifiers_read(struct sampler *sampler)
 {
-	TRY(read_transports(sampler));
-	for (size_t i = 0; i < sampler->sample->device_num; i++)
-		TRY(read_counts(sampler->qemu, &sampler->sample->devices[i]));
+	struct device *devices = sampler->sample->devices;
+	size_t num = sampler->sample->device_num;
+
+	for (size_t i = 0; i < num; i += BATCH)
+		TRY(read_transports(sampler->qemu, &devices[i],
+				    num - i < BATCH ? num - i : BATCH));
+	for (size_t i = 0; i < num; i++)
+		TRY(read_counts(sampler->qemu, &devices[i]));
 	return NULL;
 }

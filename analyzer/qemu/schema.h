@@ -196,8 +196,8 @@ enum qemu_query qemu_schema_parent(enum qemu_query type);
 
 /**
  * Check that a layout makes sense, as one loaded from a file may not: every
- * member inside its struct, pointers of pointer size, structs not over 64 KiB
- * where they are read whole.
+ * member inside its struct, pointers of pointer size, and no struct much larger
+ * than QEMU's where many are copied at a time.
  * @return BAD_DATA with the struct and member.
  */
 MUST_CHECK struct virtq_error *qemu_schema_check(const struct layout *layout);

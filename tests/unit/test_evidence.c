@@ -382,6 +382,39 @@ static void what_cannot_be_read_of_a_transport_is_not_zero(void **state)
 	assert_absent(fixture->queues[0].vector_masked);
 }
 
+/** Also where there are more devices than are looked at together. */
+static void each_device_has_its_own_transport(void **state)
+{
+	struct fixture *fixture = *state;
+	struct qemu_builder *builder = &fixture->builder;
+	enum { DEVICES = 35 };
+
+	for (size_t i = 1; i < DEVICES; i++) {
+		const struct builder_spec spec = { .type = "virtio-blk-device", .device_id = 2,
+						   .features = MODERN, .queue_num = 1 };
+
+		builder->device_num = 1; /* the place of the one before is used again */
+		uint64_t proxy = builder_add_device(builder, &spec)->proxy;
+		uint64_t table = builder_alloc(builder, 32), pending = builder_alloc(builder, 8);
+		builder_set(builder, proxy, QEMU_PCIDevice_msix_entries_nr, 2);
+		builder_set(builder, proxy, QEMU_PCIDevice_msix_table, table);
+		builder_set(builder, proxy, QEMU_PCIDevice_msix_pba, pending);
+		builder_set(builder, proxy, QEMU_PCIDevice_irq_state, i & 1);
+		builder_write(builder, table + 16 + 12, 1, i >> 1 & 1);
+		builder_write(builder, pending, 1, i & 4 ? 2 : 0);
+	}
+	assert_null(builder_sample(builder, &fixture->sample));
+	assert_int_equal(fixture->sample.device_num, DEVICES);
+	/* the handler that came last is the first of the list */
+	for (size_t i = 1; i < DEVICES; i++) {
+		const struct device *device = &fixture->sample.devices[DEVICES - 1 - i];
+
+		assert_fact(device->intx_asserted, i & 1);
+		assert_fact(device->queues[0].vector_masked, i >> 1 & 1);
+		assert_fact(device->queues[0].vector_pending, i >> 2 & 1);
+	}
+}
+
 static void interrupt_lines(void **state)
 {
 	struct fixture *fixture = *state;
@@ -821,6 +854,7 @@ int main(void)
 		TEST(a_vector_is_masked_by_itself_or_with_the_function),
 		TEST_BIG(a_vector_is_masked_by_itself_or_with_the_function),
 		TEST(what_cannot_be_read_of_a_transport_is_not_zero),
+		TEST(each_device_has_its_own_transport),
 		TEST(interrupt_lines),
 		TEST(the_main_loop_hears_its_queues),
 		TEST(an_iothread_hears_its_queue),

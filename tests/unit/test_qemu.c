@@ -1541,6 +1541,17 @@ static void test_schema_check(void **state)
 	struct fixture *fixture = *state;
 	struct layout *layout = &fixture->builder.layout;
 	struct layout_item kept = layout->items[QEMU_VirtQueue_inuse];
+	const struct layout_item queue = layout->items[QEMU_STRUCT_VirtQueue];
+	/* the largest that QEMU 5.2 to 10.2 have, if not less than the builder's */
+	static const struct {
+		enum qemu_query type;
+		uint64_t real;
+	} copied[] = {
+		{ QEMU_STRUCT_VRingMemoryRegionCaches, 352 }, { QEMU_STRUCT_FlatRange, 96 },
+		{ QEMU_STRUCT_VirtIOPCIQueue, 28 },	      { QEMU_STRUCT_VirtIOIRQFD, 24 },
+		{ QEMU_STRUCT_VirtQueueElement, 56 },	      { QEMU_STRUCT_VirtIONetQueue, 56 },
+		{ QEMU_STRUCT_NetClientState, 376 },	      { QEMU_STRUCT_SVQDescState, 16 },
+	};
 	struct virtq_error *error;
 
 	assert_null(qemu_schema_check(layout));
@@ -1573,6 +1584,21 @@ static void test_schema_check(void **state)
 	error = qemu_schema_check(layout);
 	assert_non_null(error);
 	virtq_error_destroy(error);
+	layout->items[QEMU_STRUCT_VirtQueue] = queue;
+
+	/* room for thousands of them is asked for at once */
+	for (size_t i = 0; i < ARRAY_SIZE(copied); i++) {
+		struct layout_item *item = &layout->items[copied[i].type];
+
+		kept = *item;
+		item->size = copied[i].real;
+		assert_null(qemu_schema_check(layout));
+		item->size = 8192;
+		error = qemu_schema_check(layout);
+		assert_non_null(error);
+		virtq_error_destroy(error);
+		*item = kept;
+	}
 
 	layout->pointer_size = 3;
 	error = qemu_schema_check(layout);
