@@ -7,10 +7,11 @@
 #include "qemu/memory.h"
 #include "qemu/qom.h"
 
-/** A started vhost device: it serves queues [first, first + num) of vdev. */
+/** A started vhost device: it says that it serves queues [first, first + num) of vdev. */
 struct vhost_range {
 	uint64_t vdev; /**< Host-virtual. */
 	uint64_t first, num;
+	size_t served; /**< Of them, from the first on: that exist and are no other vhost device's. */
 	struct fact backend; /**< enum VhostBackendType. */
 	uint64_t address; /**< Of the vhost_dev. */
 	uint64_t queues; /**< vhost_dev.vqs: num of struct vhost_virtqueue. */

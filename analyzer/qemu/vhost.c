@@ -81,22 +81,48 @@ void vhost_read_ranges(struct sampler *sampler)
 		sampler_note(sampler, read_ranges(sampler));
 }
 
-void vhost_mark(const struct sampler *sampler, struct device *device)
+/** The @index-th queue of @device that @range serves. */
+static struct queue *queue_of_range(const struct device *device, const struct vhost_range *range,
+				    size_t index)
+{
+	return index < range->served ? &device->queues[range->first + index] : NULL;
+}
+
+/** Give @range its queues, each of which has one vhost device: it is looked at once. */
+static void claim_queues(struct vhost_range *range, struct device *device)
+{
+	uint64_t first = range->first;
+
+	while (range->served < range->num && first < device->queue_num &&
+	       range->served < device->queue_num - first) {
+		struct queue *queue = &device->queues[first + range->served];
+
+		if (queue->vhost) {
+			sampler_set_problem(
+				&device->problem,
+				error_new(VIRTQ_ERROR_BAD_DATA,
+					  "vhost_dev at 0x%llx: queue %u is another vhost device's",
+					  (unsigned long long)range->address, queue->index));
+			return;
+		}
+		queue->vhost = true;
+		range->served++;
+	}
+}
+
+void vhost_mark(struct sampler *sampler, struct device *device)
 {
 	bool ranged = false;
 
 	for (size_t i = 0; i < sampler->vhost_num; i++) {
-		const struct vhost_range *range = &sampler->vhosts[i];
+		struct vhost_range *range = &sampler->vhosts[i];
 
 		if (range->vdev != device->address)
 			continue;
 		ranged = true;
 		device->vhost = true;
 		device->vhost_backend = range->backend;
-		for (size_t j = 0; j < device->queue_num; j++) {
-			if (j >= range->first && j - range->first < range->num)
-				device->queues[j].vhost = true;
-		}
+		claim_queues(range, device);
 	}
 	/* vhost is on, but nothing says for which queues: do not judge any by
 	 * fields that may be stale. */
@@ -223,18 +249,6 @@ static void read_user_range(const struct qemu *qemu, const struct vhost_range *r
 
 /* ---- Notifiers ------------------------------------------------------------------------ */
 
-/** The queues of @device that @range serves. */
-static struct queue *queue_of_range(const struct device *device, const struct vhost_range *range,
-				    size_t index)
-{
-	uint64_t queue;
-
-	return index < range->num && checked_add(range->first, (uint64_t)index, &queue) &&
-			       queue < device->queue_num
-		       ? &device->queues[queue]
-		       : NULL;
-}
-
 /**
  * vhost_virtqueue_start() hands the VirtQueue's own notifiers to the vhost
  * device (the kick and call of struct vhost_virtqueue are used by no version);
@@ -291,7 +305,10 @@ struct shadows {
 	uint64_t addresses[SHADOWS_MAX];
 };
 
-/** vhost_vdpa.shadow_vqs: a GPtrArray of VhostShadowVirtqueue, one for each queue of the range. */
+/**
+ * vhost_vdpa.shadow_vqs: a GPtrArray of VhostShadowVirtqueue, one for each queue
+ * of the range. Those of queues that it serves are read.
+ */
 static struct virtq_error *read_shadows(const struct qemu *qemu, const struct vhost_range *range,
 					struct shadows *shadows)
 {
@@ -323,11 +340,11 @@ static struct virtq_error *read_shadows(const struct qemu *qemu, const struct vh
 				 (unsigned long long)length.value, SHADOWS_MAX);
 
 	size_t size = qemu->layout->pointer_size;
-	TRY(target_read(qemu->target, data.value, bytes, length.value * size,
-			"vhost_vdpa.shadow_vqs"));
-	for (size_t i = 0; i < length.value; i++)
+	size_t num = length.value < range->served ? length.value : range->served;
+	TRY(target_read(qemu->target, data.value, bytes, num * size, "vhost_vdpa.shadow_vqs"));
+	for (size_t i = 0; i < num; i++)
 		shadows->addresses[i] = bytes_get(bytes + i * size, size, qemu->layout->order);
-	shadows->num = length.value;
+	shadows->num = num;
 	return NULL;
 }
 
@@ -399,11 +416,9 @@ static struct virtq_error *add_range(struct sampler *sampler, const struct vhost
 	if (!backend)
 		return NULL;
 	backend->address = range->address;
-	for (struct queue *queue; (queue = queue_of_range(device, range, backend->queue_num));
-	     backend->queue_num++) {
-		if (!backend->queue_num)
-			backend->first_queue = queue->index;
-	}
+	backend->queue_num = (uint16_t)range->served;
+	if (range->served)
+		backend->first_queue = (uint16_t)range->first;
 	if (fact_known(range->backend) && range->backend.value < ARRAY_SIZE(backend_types) &&
 	    backend_types[range->backend.value]) {
 		backend->type = strdup(backend_types[range->backend.value]);
@@ -568,14 +583,14 @@ static struct virtq_error *read_region(struct sampler *sampler, struct queue *qu
 		return error_new(VIRTQ_ERROR_BAD_DATA, "%s: %u descriptors do not fit in %llu bytes",
 				 what, num, (unsigned long long)length);
 
-	size_t size = REGION_HEADER_SIZE + (size_t)num * ENTRY_SIZE;
+	/* the guest may use fewer than the device offers */
+	size_t used = num < queue->vring_num.value ? num : (size_t)queue->vring_num.value;
+	size_t size = REGION_HEADER_SIZE + used * ENTRY_SIZE;
 	_cleanup_free_ uint8_t *region = malloc(size);
 	if (!region)
 		return &virtq_error_no_memory;
 	TRY(target_read(qemu->target, address, region, size, what));
-	/* the guest may use fewer than the device offers */
-	return add_inflight(sampler, queue, region,
-			    num < queue->vring_num.value ? num : queue->vring_num.value);
+	return add_inflight(sampler, queue, region, used);
 }
 
 /** Where the device model keeps the struct vhost_inflight; QEMU_QUERY_NUM: it has none. */
@@ -599,7 +614,7 @@ static struct virtq_error *inflight_requests(struct sampler *sampler,
 	struct fact pointer, address, size;
 	struct queue *queue;
 
-	if (member == QEMU_QUERY_NUM || !qemu_has(qemu, member) || !range->num)
+	if (member == QEMU_QUERY_NUM || !qemu_has(qemu, member) || !range->served)
 		return NULL;
 	pointer = read_member(qemu, device->address, member);
 	if (!fact_true(pointer))
@@ -635,14 +650,16 @@ static struct virtq_error *add_shadowed(struct sampler *sampler, struct queue *q
 	const struct qemu *qemu = sampler->qemu;
 	uint64_t num = image_get(shadow, QEMU_VhostShadowVirtqueue_num);
 	size_t stride = qemu_item(qemu, QEMU_STRUCT_SVQDescState)->size, length;
+	struct list_walk walk = { 0 };
 
 	if (!qemu_has(qemu, QEMU_SVQDescState_elem) ||
 	    !qemu_has(qemu, QEMU_VhostShadowVirtqueue_num))
 		return NULL;
-	if (num > SHADOWS_MAX * 32 || stride > IMAGE_SIZE_MAX ||
-	    !checked_mul((size_t)num, stride, &length))
-		return error_new(VIRTQ_ERROR_LIMIT, "VhostShadowVirtqueue: vring.num is %llu",
-				 (unsigned long long)num);
+	/* it is as long as the guest's (vhost_svq_start()) */
+	if (num > queue->vring_num.value || !checked_mul((size_t)num, stride, &length))
+		return error_new(VIRTQ_ERROR_BAD_DATA,
+				 "VhostShadowVirtqueue: vring.num is %llu, expected at most %llu",
+				 (unsigned long long)num, (unsigned long long)queue->vring_num.value);
 	_cleanup_free_ uint8_t *states = malloc(length ? length : 1);
 	if (!states)
 		return &virtq_error_no_memory;
@@ -654,6 +671,7 @@ static struct virtq_error *add_shadowed(struct sampler *sampler, struct queue *q
 
 		if (!element)
 			continue;
+		TRY(list_walk_step(qemu, &walk, element, "VhostShadowVirtqueue.desc_state"));
 		TRY(request_from_element(sampler, queue, element, &request));
 		request.found_in = "shadow virtqueue";
 		TRY(requests_add(sampler, queue, &request));

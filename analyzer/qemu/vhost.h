@@ -9,7 +9,7 @@
 void vhost_read_ranges(struct sampler *sampler);
 
 /** Mark the device and its queues that a started vhost device serves. */
-void vhost_mark(const struct sampler *sampler, struct device *device);
+void vhost_mark(struct sampler *sampler, struct device *device);
 
 /**
  * Add a backend for each vhost device behind @device, and one for a vhost-user

@@ -664,6 +664,50 @@ static void test_inflight_damaged(void **state)
 	assert_int_equal(fixture->queues[0].request_num, 0);
 }
 
+/** A device may offer far more descriptors than the ring has; what nobody uses is not read. */
+static void test_inflight_of_a_short_ring(void **state)
+{
+	struct fixture *fixture = *state;
+	struct qemu_builder *builder = &fixture->builder;
+	enum { OFFERED = 1024, LENGTH = 16 + OFFERED * 16 };
+	struct user user;
+
+	add_user_disk(fixture, &user);
+	user.region = builder_alloc(builder, LENGTH);
+	builder_set(builder, user.inflight, QEMU_vhost_inflight_addr, user.region);
+	builder_set(builder, user.inflight, QEMU_vhost_inflight_size, BLK_QUEUES * LENGTH);
+	builder_write(builder, user.region + 8, 2, 1);
+	builder_write(builder, user.region + 10, 2, OFFERED);
+	set_outstanding(fixture, &user, 0, 1);
+	set_inflight(fixture, &user, 0, RING - 1, 1);
+	builder_hide(builder, user.region + REGION, LENGTH - REGION);
+	sample(fixture);
+	assert_null(fixture->queues[0].requests_problem);
+	assert_fact(fixture->queues[0].vhost_inflight, 1);
+	assert_held(&fixture->queues[0], 0, RING - 1, "in-flight region");
+}
+
+/** However many vhost devices say that a queue is theirs, it is looked at once. */
+static void test_queue_of_two_vhosts(void **state)
+{
+	struct fixture *fixture = *state;
+	struct user user;
+
+	add_user_disk(fixture, &user);
+	uint64_t other = builder_add_vhost(&fixture->builder, fixture->built->vdev, 1, 1, USER);
+	sample(fixture);
+	/* the one that was plugged last comes first */
+	assert_int_equal(fixture->device->backend_num, 2);
+	assert_int_equal(fixture->backends[0].address, other);
+	assert_int_equal(fixture->backends[0].first_queue, 1);
+	assert_int_equal(fixture->backends[0].queue_num, 1);
+	assert_int_equal(fixture->backends[1].address, user.vhost);
+	assert_int_equal(fixture->backends[1].first_queue, 0);
+	assert_int_equal(fixture->backends[1].queue_num, 1);
+	assert_true(fixture->queues[0].vhost && fixture->queues[1].vhost);
+	assert_non_null(strstr(fixture->device->problem, "queue 1 is another vhost device's"));
+}
+
 /** A vhost-user netdev: its chardev is that of all pairs, and without it there is no vhost_dev. */
 static void test_user_net(void **state)
 {
@@ -772,6 +816,17 @@ static void test_shadow_virtqueues(void **state)
 	}
 	assert_int_equal(fixture->queues[1].request_num, 1);
 	assert_held(&fixture->queues[1], 0, 6, "shadow virtqueue");
+
+	/* a shadow is as long as the queue, and each of its elements is another one */
+	builder_set(builder, shadows[1], QEMU_VhostShadowVirtqueue_num, 17);
+	sample(fixture);
+	assert_non_null(strstr(fixture->queues[1].requests_problem, "vring.num is 17, expected at most 16"));
+	builder_set(builder, shadows[1], QEMU_VhostShadowVirtqueue_num, 4);
+	builder_set(builder, states + 3 * stride, QEMU_SVQDescState_elem,
+		    builder_get(builder, states + 2 * stride, QEMU_SVQDescState_elem));
+	sample(fixture);
+	assert_non_null(strstr(fixture->queues[1].requests_problem, "desc_state: the list comes back to"));
+	assert_int_equal(fixture->queues[1].request_num, 1);
 
 	/* of another queue, of another device, or too many */
 	builder_set(builder, shadows[1], QEMU_VhostShadowVirtqueue_vq, 0x1000);
@@ -1180,6 +1235,8 @@ int main(void)
 		TEST(test_inflight_nothing_taken),
 		TEST(test_inflight_moving),
 		TEST(test_inflight_damaged),
+		TEST(test_inflight_of_a_short_ring),
+		TEST(test_queue_of_two_vhosts),
 		TEST(test_user_net),
 		TEST(test_shadow_virtqueues),
 		TEST(test_ports),
