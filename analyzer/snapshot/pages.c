@@ -63,22 +63,28 @@ static bool grow_table(struct pages *pages)
 	return true;
 }
 
-static struct pages_page *get_page(struct pages *pages, uint64_t number)
+static struct virtq_error *get_page(struct pages *pages, uint64_t number,
+				    struct pages_page **page_ret)
 {
 	if (2 * (pages->num + 1) > pages->table_size && !grow_table(pages))
-		return NULL;
+		return &virtq_error_no_memory;
 	size_t *slot = find_slot(pages, number);
-	if (*slot)
-		return pages->pages[*slot - 1];
-	if (!array_grow(&pages->pages, pages->num, &pages->capacity, sizeof(*pages->pages)))
+	if (*slot) {
+		*page_ret = pages->pages[*slot - 1];
 		return NULL;
+	}
+	if (pages->num >= PAGES_MAX)
+		return error_new(VIRTQ_ERROR_LIMIT, "more than %d pages of memory to record", PAGES_MAX);
+	if (!array_grow(&pages->pages, pages->num, &pages->capacity, sizeof(*pages->pages)))
+		return &virtq_error_no_memory;
 	struct pages_page *page = calloc(1, sizeof(*page));
 	if (!page)
-		return NULL;
+		return &virtq_error_no_memory;
 	page->number = number;
 	pages->pages[pages->num++] = page;
 	*slot = pages->num;
-	return page;
+	*page_ret = page;
+	return NULL;
 }
 
 struct virtq_error *pages_put(struct pages *pages, uint64_t address, const void *bytes,
@@ -89,10 +95,9 @@ struct virtq_error *pages_put(struct pages *pages, uint64_t address, const void 
 	while (length) {
 		size_t offset = (size_t)(address % PAGES_SIZE);
 		size_t step = PAGES_SIZE - offset < length ? PAGES_SIZE - offset : length;
-		struct pages_page *page = get_page(pages, address / PAGES_SIZE);
+		struct pages_page *page;
 
-		if (!page)
-			return &virtq_error_no_memory;
+		TRY(get_page(pages, address / PAGES_SIZE, &page));
 		memcpy(page->bytes + offset, from, step);
 		for (size_t i = offset; i < offset + step; i++) {
 			if (i % 8 == 0 && offset + step - i >= 8) {

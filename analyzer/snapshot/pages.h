@@ -10,6 +10,12 @@
 
 enum { PAGES_SIZE = 4096 };
 
+/**
+ * Most pages, 256 MiB of memory: of a queue about 6 are read. A core may be
+ * small and have many addresses at the same place of the file.
+ */
+enum { PAGES_MAX = 1 << 16 };
+
 struct pages_page {
 	uint64_t number; /**< Address divided by PAGES_SIZE. */
 	uint8_t bytes[PAGES_SIZE];
@@ -26,7 +32,7 @@ struct pages {
 /** Zero it again; a zeroed one is fine. */
 void pages_deinit(struct pages *pages);
 
-/** @return NULL, or NO_MEMORY; @bytes are copied. */
+/** @return NULL, NO_MEMORY, or LIMIT over PAGES_MAX; @bytes are copied. */
 MUST_CHECK struct virtq_error *pages_put(struct pages *pages, uint64_t address, const void *bytes,
 					 size_t length);
 

@@ -86,6 +86,23 @@ static void pages_know_what_was_put_and_no_more(void **state)
 	pages_deinit(&pages);
 }
 
+/** A target can have more addresses than there is memory. */
+static void pages_are_limited(void **state)
+{
+	/* as if there were as many as there may be, and room for more in the table */
+	struct pages pages = { .num = PAGES_MAX, .table_size = 4 * (size_t)PAGES_MAX };
+
+	(void)state;
+	pages.table = calloc(pages.table_size, sizeof(*pages.table));
+	assert_non_null(pages.table);
+	assert_error(pages_put(&pages, 0x1000, "ab", 2), VIRTQ_ERROR_LIMIT, 0,
+		     "more than 65536 pages of memory to record");
+	pages.num = 0;
+	assert_ok(pages_put(&pages, 0x1000, "ab", 2));
+	assert_int_equal(pages.num, 1);
+	pages_deinit(&pages);
+}
+
 static void differences_are_found_to_the_byte(void **state)
 {
 	struct pages a = { 0 }, b = { 0 };
@@ -569,6 +586,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha256_of_known_texts),
 		cmocka_unit_test(pages_know_what_was_put_and_no_more),
+		cmocka_unit_test(pages_are_limited),
 		cmocka_unit_test(differences_are_found_to_the_byte),
 		cmocka_unit_test(a_core_of_every_class_and_byte_order),
 		cmocka_unit_test(more_segments_than_the_header_counts),
