@@ -183,8 +183,10 @@ static bool rule_applies(const struct rule *rule, const struct subject *subject)
 
 	if ((rule->samples == SAMPLES_ONE && two) || (rule->samples == SAMPLES_TWO && !two))
 		return false;
-	if ((rule->owner == OWNER_QEMU && subject->now.queue->vhost) ||
-	    (rule->owner == OWNER_VHOST && !subject->now.queue->vhost))
+	const struct queue *queue = subject->now.queue;
+
+	if ((rule->owner == OWNER_QEMU && (queue->vhost || queue->vhost_unknown)) ||
+	    (rule->owner == OWNER_VHOST && !queue->vhost))
 		return false;
 	if (rule->stalled && (subject->progressed || subject->now.queue->torn))
 		return false;

@@ -54,10 +54,17 @@ static bool device_is_unreadable(const struct view *view)
 	       device->disabled.state == FACT_UNREADABLE; /* absent from older QEMUs */
 }
 
+/** QEMU's own indices are stale if vhost serves the queue. */
+static bool owner_is_unknown(const struct view *view)
+{
+	return view->queue->vhost_unknown;
+}
+
 bool view_is_in_service(const struct view *view)
 {
 	return view->queue->readable && !queue_is_not_set_up(view) && !device_is_broken(view) &&
-	       !device_is_disabled(view) && !device_is_unreadable(view) && !vm_is_paused(view);
+	       !device_is_disabled(view) && !device_is_unreadable(view) && !vm_is_paused(view) &&
+	       !owner_is_unknown(view);
 }
 
 /**
@@ -105,6 +112,16 @@ static void show_device_state(const struct subject *subject, struct evidence *ev
 			     (unsigned long long)device->status.value,
 			     device->status.value & STATUS_NEEDS_RESET ? ", DEVICE_NEEDS_RESET" : "",
 			     device->status.value & STATUS_FAILED ? ", FAILED" : "");
+}
+
+static void show_owner(const struct subject *subject, struct evidence *evidence)
+{
+	struct fact grabbed = subject->now.device->ioeventfd_grabbed;
+
+	evidence_add(evidence, "QEMU's list of vhost devices could not be read to its end");
+	if (fact_true(grabbed))
+		evidence_add(evidence, "a vhost device took the device's ioeventfds (ioeventfd-grabbed is %s)",
+			     number(grabbed).text);
 }
 
 static void show_error_stop(const struct subject *subject, struct evidence *evidence)
@@ -200,6 +217,18 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_PROVED,
 		.considered = CONSIDERED("not-started"),
 		.next = "see why it is paused (QMP query-status; io-error: QMP query-block), then `cont`",
+		.last = true,
+	},
+	{
+		.verdict = "unknown/owner",
+		.title = "whether a vhost device serves the queue could not be read",
+		.severity = SEVERITY_UNKNOWN,
+		.holds = owner_is_unknown,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.evidence = show_owner,
+		.considered = CONSIDERED("stale-vhost-fields"),
+		.next = "see `virtq show` for why vhost_devices could not be read; try again if devices were just plugged",
 		.last = true,
 	},
 };

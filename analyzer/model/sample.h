@@ -148,6 +148,7 @@ struct queue {
 	bool packed; /**< VIRTIO_F_RING_PACKED negotiated. */
 	bool event_idx; /**< VIRTIO_F_EVENT_IDX negotiated. */
 	bool vhost; /**< A started vhost device serves it: QEMU's indices are stale. */
+	bool vhost_unknown; /**< Whether one does could not be found out; `vhost` is false. */
 	bool torn; /**< Guest and device moved while it was read, also after re-reading. */
 	struct fact handle_output; /**< Host-virtual address of the handler, 0: none. */
 	struct fact proxy_enabled; /**< virtio-pci modern: proxy->vqs[i].enabled. */

@@ -28,7 +28,7 @@ struct log {
 
 static bool has_log(const struct qemu *qemu, const struct device *device, const struct queue *queue)
 {
-	return queue->readable && queue->set_up && !queue->vhost &&
+	return queue->readable && queue->set_up && !queue->vhost && !queue->vhost_unknown &&
 	       fact_known(device->guest_features) && (device->guest_features.value & IN_ORDER) &&
 	       queue->vring_num.value <= VRING_NUM_MAX && qemu_has(qemu, QEMU_VirtQueue_used_elems) &&
 	       qemu_has(qemu, QEMU_VirtQueueElement_in_order_filled);

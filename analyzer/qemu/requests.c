@@ -43,7 +43,7 @@ static bool outstanding_in_vhost(const struct queue *queue)
 
 bool requests_wanted(const struct queue *queue)
 {
-	if (!queue->readable || !queue->set_up)
+	if (!queue->readable || !queue->set_up || queue->vhost_unknown)
 		return false;
 	return queue->vhost ? outstanding_in_vhost(queue) : fact_true(queue->inuse);
 }

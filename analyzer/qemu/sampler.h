@@ -27,6 +27,7 @@ struct sampler {
 	struct qom_classes classes;
 	struct vhost_range *vhosts;
 	size_t vhost_num;
+	bool vhosts_missing; /**< There may be more: not all of vhost_devices could be read. */
 };
 
 /**

@@ -9,6 +9,15 @@
 #include "qemu/notifier.h"
 #include "qemu/requests.h"
 
+static struct fact read_member(const struct qemu *qemu, uint64_t base, enum qemu_query member)
+{
+	struct fact fact;
+	const struct member_read read = { base, member, &fact };
+
+	members_read(qemu, &read, 1);
+	return fact;
+}
+
 static struct fact read_backend(const struct image *vhost_dev)
 {
 	const struct qemu *qemu = vhost_dev->qemu;
@@ -75,10 +84,15 @@ static struct virtq_error *read_ranges(struct sampler *sampler)
 
 void vhost_read_ranges(struct sampler *sampler)
 {
-	if (qemu_has(sampler->qemu, QEMU_SYMBOL_vhost_devices) &&
-	    qemu_has(sampler->qemu, QEMU_STRUCT_vhost_dev) &&
-	    qemu_has(sampler->qemu, QEMU_vhost_dev_entry))
-		sampler_note(sampler, read_ranges(sampler));
+	struct virtq_error *error;
+
+	if (!qemu_has(sampler->qemu, QEMU_SYMBOL_vhost_devices) ||
+	    !qemu_has(sampler->qemu, QEMU_STRUCT_vhost_dev) ||
+	    !qemu_has(sampler->qemu, QEMU_vhost_dev_entry))
+		return;
+	error = read_ranges(sampler);
+	sampler->vhosts_missing = error;
+	sampler_note(sampler, error);
 }
 
 /** The @index-th queue of @device that @range serves. */
@@ -110,6 +124,23 @@ static void claim_queues(struct vhost_range *range, struct device *device)
 	}
 }
 
+/**
+ * Could a vhost device that was not found serve @device? Each takes the
+ * ioeventfds from the transport before it starts (vhost_dev_enable_notifiers()),
+ * and nobody else does.
+ */
+static bool may_be_served(const struct qemu *qemu, const struct device *device)
+{
+	struct fact bus = read_member(qemu, device->address, QEMU_DeviceState_parent_bus);
+	struct fact grabbed = bus;
+
+	if (fact_known(bus))
+		grabbed = read_member(qemu, bus.value, QEMU_VirtioBusState_ioeventfd_grabbed);
+	if (fact_known(grabbed))
+		return grabbed.value;
+	return !fact_is(device->vhost_started, 0);
+}
+
 void vhost_mark(struct sampler *sampler, struct device *device)
 {
 	bool ranged = false;
@@ -126,7 +157,12 @@ void vhost_mark(struct sampler *sampler, struct device *device)
 	}
 	/* vhost is on, but nothing says for which queues: do not judge any by
 	 * fields that may be stale. */
-	if (!ranged && fact_true(device->vhost_started)) {
+	if (sampler->vhosts_missing) {
+		bool unknown = may_be_served(sampler->qemu, device);
+
+		for (size_t j = 0; j < device->queue_num; j++)
+			device->queues[j].vhost_unknown = unknown && !device->queues[j].vhost;
+	} else if (!ranged && fact_true(device->vhost_started)) {
 		device->vhost = true;
 		for (size_t j = 0; j < device->queue_num; j++)
 			device->queues[j].vhost = true;
@@ -152,15 +188,6 @@ static const struct {
 	{ "vhost-user-base", QEMU_VHostUserBase_vhost_user, QEMU_VHostUserBase_connected },
 	{ "vhost-user-fs-device", QEMU_VHostUserFS_vhost_user, QEMU_QUERY_NUM },
 };
-
-static struct fact read_member(const struct qemu *qemu, uint64_t base, enum qemu_query member)
-{
-	struct fact fact;
-	const struct member_read read = { base, member, &fact };
-
-	members_read(qemu, &read, 1);
-	return fact;
-}
 
 struct fact vhost_user_connected(const struct qemu *qemu, uint64_t user, char **label_ret)
 {

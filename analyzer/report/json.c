@@ -302,10 +302,15 @@ static void add_queue(struct writer *writer, json_object *array, const struct qu
 	add_bool(writer, object, "readable", queue->readable);
 	add_bool(writer, object, "packed", queue->packed);
 	add_bool(writer, object, "event-idx", queue->event_idx);
-	add_bool(writer, object, "vhost", queue->vhost);
+	if (queue->vhost_unknown)
+		add_null(writer, object, "vhost");
+	else
+		add_bool(writer, object, "vhost", queue->vhost);
 	add_bool(writer, object, "torn", queue->torn);
 	add_facts(writer, object, unreadable, queue, queue_fact_descriptors,
 		  queue_fact_descriptor_num, "queue-index");
+	if (queue->vhost_unknown)
+		append(writer, unreadable, json_object_new_string("vhost"));
 	add(writer, object, "unreadable", unreadable);
 	add_problems(writer, object, queue);
 	add_requests(writer, object, queue);

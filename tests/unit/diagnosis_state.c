@@ -106,6 +106,7 @@ void queue_from_state(const struct state *state, enum queue_kind kind, struct qu
 		.packed = state->packed,
 		.event_idx = !state->no_event_idx,
 		.vhost = state->vhost,
+		.vhost_unknown = state->vhost_unknown,
 		.torn = state->torn,
 		.vring_num = setting_fact(state->vring_num, 256),
 		.vring_desc = fact_of(state->not_set_up ? 0 : 0x10000),

@@ -1417,6 +1417,54 @@ static void test_hostile_vhost(void **state)
 	assert_true(find(fixture, fixture->net)->queues[2].vhost);
 }
 
+/** After a list that ends too early: whose the other queues are, the transport may say. */
+static void test_vhost_list_in_part(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t grabbed = fixture->net->virtio_bus;
+
+	builder_add_vhost(&fixture->builder, fixture->net->vdev, 2, 1, 1);
+	/* the first one of the list; where it goes on cannot be read */
+	uint64_t vhost = builder_add_vhost(&fixture->builder, fixture->net->vdev, 0, 1, 1);
+	SET(grabbed, VirtioBusState_ioeventfd_grabbed, 2);
+	sample(fixture);
+	assert_no_problem(fixture);
+	for (size_t i = 0; i < 3; i++) {
+		const struct queue *queue = &find(fixture, fixture->net)->queues[i];
+
+		assert_int_equal(queue->vhost, i != 1);
+		assert_false(queue->vhost_unknown);
+	}
+
+	SET(vhost, vhost_dev_entry, NOWHERE);
+	sample(fixture);
+	assert_problem(fixture, "vhost_devices");
+	for (size_t i = 0; i < 3; i++) {
+		const struct queue *queue = &find(fixture, fixture->net)->queues[i];
+
+		assert_int_equal(queue->vhost, i == 0);
+		assert_int_equal(queue->vhost_unknown, i != 0);
+		assert_int_equal(queue->request_num, 0);
+	}
+	/* nobody took the disk's ioeventfds; zero is known, unreadable and absent are not */
+	assert_false(find(fixture, fixture->disk)->queues[0].vhost_unknown);
+	builder_hide(&fixture->builder,
+		     builder_at(&fixture->builder, fixture->disk->virtio_bus,
+				QEMU_VirtioBusState_ioeventfd_grabbed), 4);
+	SET(fixture->disk->vdev, VirtIODevice_vhost_started, 1);
+	sample(fixture);
+	assert_true(find(fixture, fixture->disk)->queues[0].vhost_unknown);
+	SET(fixture->disk->vdev, VirtIODevice_vhost_started, 0);
+	sample(fixture);
+	assert_false(find(fixture, fixture->disk)->queues[0].vhost_unknown);
+	fixture->builder.items[QEMU_VirtIODevice_vhost_started].present = false; /* 5.2 */
+	sample(fixture);
+	assert_true(find(fixture, fixture->disk)->queues[0].vhost_unknown);
+	fixture->builder.items[QEMU_VirtioBusState_ioeventfd_grabbed].present = false;
+	sample(fixture);
+	assert_true(find(fixture, fixture->disk)->queues[0].vhost_unknown);
+}
+
 /* ---- What is missing
  * -------------------------------------------------------------------------------- */
 
@@ -1717,6 +1765,7 @@ int main(void)
 		TEST(test_vhost_for_each_pair),
 		TEST(test_vhost_started_only),
 		TEST(test_hostile_vhost),
+		TEST(test_vhost_list_in_part),
 		TEST(test_unreadable_sweep),
 		TEST(test_unreadable_sweep_packed),
 		TEST(test_unreadable_sweep_paused),

@@ -1066,6 +1066,7 @@ static void test_json_unreadable(void **state)
 	disk->problem = copy("half of it is missing");
 	disk->queues[0].avail_idx = fact_unreadable();
 	disk->queues[0].queue_index = fact_unreadable();
+	disk->queues[0].vhost_unknown = true;
 	disk->queues[0].problem = copy("first");
 	disk->queues[0].ring_problem = copy("second");
 	model_finding(analysis, 0, 0, "unknown/guest-ram", SEVERITY_UNKNOWN, "no RAM", NULL);
@@ -1084,6 +1085,8 @@ static void test_json_unreadable(void **state)
 	assert_int_equal(number_member(queue, "queue-index"), 0);
 	assert_string_equal(json_object_get_string(element(queue, "unreadable", 0)), "queue-index");
 	assert_string_equal(json_object_get_string(element(queue, "unreadable", 1)), "avail-idx");
+	assert_null(member(queue, "vhost"));
+	assert_string_equal(json_object_get_string(element(queue, "unreadable", 2)), "vhost");
 	assert_string_equal(string_member(queue, "unreadable-reason"), "first; second");
 	/* A device of which nothing is known is there, empty. */
 	assert_null(member(element(document, "devices", 1), "type"));
