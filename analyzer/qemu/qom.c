@@ -10,6 +10,7 @@ static void class_destroy(struct qom_class *class)
 {
 	for (size_t i = 0; i < QOM_DEPTH_MAX; i++)
 		free(class->names[i]);
+	virtq_error_destroy(class->error);
 	free(class);
 }
 
@@ -46,6 +47,14 @@ static struct virtq_error *read_names(const struct qemu *qemu, struct qom_class 
 	return NULL;
 }
 
+/** A copy of @error for one more caller. */
+static struct virtq_error *error_again(const struct virtq_error *error)
+{
+	return error ? error_address(error->code, error->address, "%s",
+				     virtq_error_message(error))
+		     : NULL;
+}
+
 struct virtq_error *qom_class_of(const struct qemu *qemu, struct qom_classes *classes,
 				 const uint8_t *bytes, const char *what,
 				 const struct qom_class **class_ret)
@@ -55,7 +64,7 @@ struct virtq_error *qom_class_of(const struct qemu *qemu, struct qom_classes *cl
 	for (size_t i = 0; i < classes->num; i++) {
 		if (classes->classes[i]->address == address) {
 			*class_ret = classes->classes[i];
-			return NULL;
+			return error_again(classes->classes[i]->error);
 		}
 	}
 	if (!address || address % 4)
@@ -71,14 +80,11 @@ struct virtq_error *qom_class_of(const struct qemu *qemu, struct qom_classes *cl
 	if (!class)
 		return &virtq_error_no_memory;
 	class->address = address;
-	struct virtq_error *error = read_names(qemu, class, what);
-	if (error) {
-		class_destroy(class);
-		return error;
-	}
+	/* a class that cannot be read is not looked at again for each of its objects */
+	class->error = read_names(qemu, class, what);
 	classes->classes[classes->num++] = class;
 	*class_ret = class;
-	return NULL;
+	return error_again(class->error);
 }
 
 bool qom_class_is(const struct qom_class *class, const char *type)

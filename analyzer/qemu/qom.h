@@ -14,6 +14,7 @@ enum { QOM_CLASSES_MAX = 4096 };
 struct qom_class {
 	uint64_t address; /**< Of the ObjectClass, host-virtual. */
 	char *names[QOM_DEPTH_MAX]; /**< The type and its ancestors, nearest first; NULL-ended if shorter. */
+	struct virtq_error *error; /**< Why they could not be read, or NULL. */
 };
 
 /** Classes met so far. Zero-initialise. */

@@ -694,6 +694,46 @@ static void test_bad_class(void **state)
 	assert_problem(fixture, "expected a virtio-device");
 }
 
+/** What is counted of a target's reads. */
+struct reads {
+	uint64_t address;
+	size_t num;
+};
+
+static void count_read(void *argument, uint64_t address, const void *bytes, size_t length,
+		       const struct virtq_error *error)
+{
+	struct reads *reads = argument;
+
+	(void)bytes;
+	(void)length;
+	(void)error;
+	reads->num += address == reads->address;
+}
+
+/** Thousands of devices may be of one class: what is wrong with it is found out once. */
+static void test_bad_class_of_many(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t class = fixture->disk->class;
+	struct reads reads = { .address = builder_at(&fixture->builder, class, QEMU_ObjectClass_type) };
+	struct target *target;
+	struct qemu qemu;
+
+	SET(class, ObjectClass_type, NOWHERE);
+	SET(fixture->net->vdev, Object_class, class);
+	assert_null(builder_open(&fixture->builder, &target, &qemu));
+	target_set_observer(target, count_read, &reads);
+	assert_null(qemu_sample(&qemu, &fixture->sample));
+	target_close(target);
+	assert_int_equal(fixture->sample.device_num, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_null(fixture->sample.devices[i].type);
+		assert_non_null(fixture->sample.devices[i].problem);
+	}
+	assert_int_equal(reads.num, 1);
+}
+
 static void test_deep_type(void **state)
 {
 	struct fixture *fixture = *state;
@@ -1739,6 +1779,7 @@ int main(void)
 		TEST(test_where_the_id_is),
 		TEST(test_bad_strings),
 		TEST(test_bad_class),
+		TEST(test_bad_class_of_many),
 		TEST(test_deep_type),
 		TEST(test_behind_a_bridge),
 		TEST(test_msix),
