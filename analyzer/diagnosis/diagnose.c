@@ -212,6 +212,8 @@ static enum confidence confidence_of(const struct rule *rule, const struct subje
 
 	if (rule->severity != SEVERITY_STUCK || confidence == CONFIDENCE_PROVED)
 		return confidence;
+	if (rule->doubtful && rule->doubtful(subject))
+		return CONFIDENCE_LOW;
 	if (rule->surer && confidence < most && rule->surer(subject))
 		confidence++;
 	if (subject->now.queue->packed && confidence > CONFIDENCE_LOW)

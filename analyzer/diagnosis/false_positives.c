@@ -33,6 +33,7 @@ const struct false_positive false_positives[] = {
 	{ "kernel-differs", "what used_event does while the driver polls differs between kernels: only a gap that lasts counts" },
 	{ "polling-driver", "firmware, DPDK and the control queue of Linux's virtio-net poll and want no interrupt" },
 	{ "lazy-tx", "net tx without NAPI takes back what was sent when it sends again" },
+	{ "idle-reader", "what came for an interface that is down, or for a port that nobody reads, is left in its queue" },
 	/* notifications */
 	{ "stale-avail-event", "while QEMU wants no kicks it leaves avail_event behind on purpose" },
 	{ "signalled-used-unset", "signalled_used is not kept without EVENT_IDX, under vhost, and before the first interrupt" },

@@ -58,6 +58,11 @@ bool holds_requests(const struct queue *queue)
 	       queue->kind == QUEUE_POLLED;
 }
 
+bool is_preposted(const struct subject *subject)
+{
+	return subject->now.queue->kind == QUEUE_PREPOSTED;
+}
+
 bool is_outstanding(const struct view *view)
 {
 	const struct queue *queue = view->queue;

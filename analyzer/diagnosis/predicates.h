@@ -50,6 +50,13 @@ uint64_t expected_inuse(const struct queue *queue);
 /** Does something outstanding in this queue mean a request that somebody waits for? */
 bool holds_requests(const struct queue *queue);
 
+/**
+ * The driver posts buffers ahead of events. used_event is no witness that it
+ * waits for one: an interface that is down and a port that nobody reads leave
+ * finished buffers where they are, with callbacks on.
+ */
+bool is_preposted(const struct subject *subject);
+
 /** Something is outstanding, anywhere between driver and device. */
 bool is_outstanding(const struct view *view);
 

@@ -96,6 +96,8 @@ struct rule {
 	enum confidence one_sample, two_samples;
 	/** More is known: one step surer. One sample never gives more than medium; NULL: never. */
 	bool (*surer)(const struct subject *subject);
+	/** A healthy queue may look like this for good: never more than low; NULL: none is known. */
+	bool (*doubtful)(const struct subject *subject);
 	void (*evidence)(const struct subject *subject, struct evidence *evidence);
 	const char *const *considered; /**< Names of false_positives[] that it obeys. */
 	const char *next;
@@ -127,7 +129,7 @@ extern const size_t false_positive_num;
 /** Those of every verdict that a driver has not noticed what was done: it may not be looking. */
 #define DRIVER_DOES_NOT_LOOK                                                            \
 	"used-event-zero", "event-triggered", "callbacks-off", "delayed-callback",      \
-		"kernel-differs", "polling-driver", "lazy-tx"
+		"kernel-differs", "polling-driver", "lazy-tx", "idle-reader"
 
 /**
  * Could the queue be worked on when the sample was taken? If not (paused, not

@@ -192,9 +192,16 @@ static bool interrupt_waits_behind_mask(const struct subject *subject)
 	return in_both(subject, is_masked_and_pending);
 }
 
-static bool driver_is_behind_twice(const struct subject *subject)
+/** Of buffers that wait for events nothing but that interrupt says that the driver is behind. */
+static bool only_used_event_says_so(const struct subject *subject)
 {
-	return in_both(subject, driver_is_behind);
+	return is_preposted(subject) && !in_all(subject, interrupt_is_pending);
+}
+
+/** Buffers that are posted ahead of events may be left where they are. */
+static bool request_is_behind_twice(const struct subject *subject)
+{
+	return !is_preposted(subject) && in_both(subject, driver_is_behind);
 }
 
 /** QEMU has no vector to raise, or no route from the irqfd to the guest. */
@@ -311,6 +318,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = interrupt_waits_behind_mask,
+		.doubtful = only_used_event_says_so,
 		.evidence = show_signal,
 		.considered = CONSIDERED("brief-mask", "event-idx-only", DRIVER_DOES_NOT_LOOK, "transient"),
 		.next = "the guest keeps the MSI-X vector masked: look at its interrupt set-up (/proc/interrupts, irqbalance, a driver that hangs in its handler)",
@@ -326,7 +334,7 @@ static const struct rule rules[] = {
 		.holds_between = used_event_stood_still,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
-		.surer = driver_is_behind_twice,
+		.surer = request_is_behind_twice,
 		.evidence = show_signal,
 		.considered = CONSIDERED("irqfd", "brief-mask", "event-idx-only", DRIVER_DOES_NOT_LOOK, "transient", "stopped-world"),
 		.next = "the eventfd is not attached to KVM, or its route is missing: look for the irqfd in /proc/PID/fdinfo of the VM's fd, and report it to QEMU with its version",
@@ -343,6 +351,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_LOW,
 		.surer = route_is_missing,
+		.doubtful = is_preposted,
 		.evidence = show_signal,
 		.considered = CONSIDERED(DRIVER_DOES_NOT_LOOK, "transient", "torn-read"),
 		.next = "a driver that gave the queue no vector must poll; if it gave one, QEMU lost its route: report it to QEMU with its version",
@@ -359,6 +368,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_LOW,
 		.surer = guest_had_time,
+		.doubtful = is_preposted,
 		.evidence = show_signal,
 		.considered = CONSIDERED("shared-isr", "event-idx-only", DRIVER_DOES_NOT_LOOK, "busy-guest", "transient", "stopped-world"),
 		.next = "look inside the guest: is the interrupt line counted (/proc/interrupts), disabled (\"nobody cared\"), or its CPU busy",
@@ -376,6 +386,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_LOW,
 		.surer = guest_had_time,
+		.doubtful = is_preposted,
 		.evidence = show_signal,
 		.considered = CONSIDERED("event-idx-only", DRIVER_DOES_NOT_LOOK, "irqfd", "signalled-used-unset", "busy-guest", "transient"),
 		.next = "the host's side is clean: look inside the guest (/proc/interrupts, a vCPU that does not run, an IRQ bound to an offline CPU), or take a dump of it",
@@ -392,6 +403,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_LOW,
 		.surer = guest_had_time,
+		.doubtful = is_preposted,
 		.evidence = show_signal,
 		.considered = CONSIDERED("event-idx-only", DRIVER_DOES_NOT_LOOK, "signalled-used-unset", "busy-guest", "transient"),
 		.next = "look inside the guest: is the interrupt counted (/proc/interrupts), masked, or its CPU busy",

@@ -328,6 +328,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_LOW,
 		.surer = guest_had_time,
+		.doubtful = is_preposted,
 		.evidence = show_used,
 		.considered = CONSIDERED("irqfd", "event-idx-only", DRIVER_DOES_NOT_LOOK,
 					 "busy-guest", "transient"),
