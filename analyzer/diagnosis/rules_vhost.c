@@ -95,17 +95,15 @@ static bool wants_kicks_twice(const struct subject *subject)
 
 /**
  * The driver owed a kick by what the backend asked for, and the backend has
- * none to read. Without EVENT_IDX a backend that took the request and works on
- * it looks the same, unless it says what it took.
+ * none to read. One that took the request and works on it looks the same,
+ * unless it says what it took: many move avail_event on only when they are done.
  */
 static bool is_kick_lost_to_backend(const struct view *view)
 {
 	const struct queue *queue = view->queue;
 
-	if (!is_in_vhost(view) || oldest_held(queue) ||
+	if (!is_in_vhost(view) || !backend_holds_none(queue) ||
 	    !kick_is_due(queue, queue->used_ring_idx))
-		return false;
-	if (!queue->event_idx && !backend_holds_none(queue))
 		return false;
 	return !fact_is(view->device->vhost_backend, VHOST_USER) ||
 	       queue->vhost_kick_count.value == 0;
@@ -248,7 +246,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = wants_kicks_twice,
 		.evidence = show_in_vhost,
-		.considered = CONSIDERED("vhost-kernel-counter", "host-notifier-mmio", "stale-vhost-fields", "pre-posted-role",
+		.considered = CONSIDERED("vhost-kernel-counter", "stale-vhost-fields", "pre-posted-role",
 					 "transient", "torn-read"),
 		.next = "look at the vhost-user process at the other end of the socket (ss -xp): is it stopped, or stuck" NEXT_STOPPED_RING,
 	},
@@ -310,7 +308,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
 		.evidence = show_in_vhost,
-		.considered = CONSIDERED("backend-at-work", "batched-kick", "host-notifier-mmio", "vhost-kernel-counter",
+		.considered = CONSIDERED("backend-at-work", "batched-kick", "vhost-kernel-counter",
 					 "stale-vhost-fields", "stopped-world", "pre-posted-role", "transient", "torn-read"),
 		.next = NEXT_VHOST ", and at whether the queue's ioeventfd is assigned" NEXT_STOPPED_RING,
 	},

@@ -481,7 +481,7 @@ static const struct {
 	{ "the handler does not take",
 	  BIT(TAKE),
 	  { { "taken-not/waiting", "vhost/waiting", "not-seen/waiting" },
-	    { "taken-not/waiting", "vhost/kick-lost", "not-seen/waiting" } } },
+	    { "taken-not/waiting", "vhost/waiting", "not-seen/waiting" } } },
 	{ "the backend does not finish",
 	  BIT(COMPLETE),
 	  { { "in-device/stuck", "vhost/waiting", "in-device/stuck" },
