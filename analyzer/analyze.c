@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "base/checked.h"
@@ -141,6 +142,25 @@ static struct virtq_error *list_torn(const struct sample *sample, char **torn_re
 	return list.length ? buffer_take(&list, torn_ret) : NULL;
 }
 
+/**
+ * The kernel that counted the eventfds: of a snapshot the one that it tells, else
+ * this host's, since only a process here has any.
+ */
+static struct fact host_kernel(const struct target *target)
+{
+	const char *release = target_get_fact(target, "host-kernel"); /* as "Linux 6.1.0-18 x86_64" */
+	unsigned int major, minor;
+	struct utsname host;
+
+	if (release)
+		release = strchr(release, ' ');
+	else if (!target_get_info(target)->is_snapshot && uname(&host) == 0)
+		release = host.release;
+	if (!release || sscanf(release, "%u.%u", &major, &minor) != 2)
+		return fact_unreadable();
+	return fact_of(KERNEL_VERSION(major, minor));
+}
+
 /** @param second It is the second of two samples. */
 static struct virtq_error *take_sample(struct virtq_session *session,
 				       const struct virtq_analysis_options *options, bool second,
@@ -153,6 +173,7 @@ static struct virtq_error *take_sample(struct virtq_session *session,
 	if (time_ns)
 		sample_ret->time_ns = time_ns;
 	set_ages(session, time_ns, sample_ret);
+	sample_ret->host_kernel = host_kernel(session->target);
 	TRY(recall_torn(sample_ret,
 			target_get_fact(session->target, second ? "torn-2" : "torn-1")));
 	return selection_apply(sample_ret, options->queues, options->queues_num);

@@ -39,7 +39,7 @@ const struct false_positive false_positives[] = {
 	{ "signalled-used-unset", "signalled_used is not kept without EVENT_IDX, under vhost, and before the first interrupt" },
 	{ "notify-on-empty", "with NOTIFY_ON_EMPTY QEMU decides without signalled_used" },
 	{ "no-eventfd", "without ioeventfd, or with NOTIFICATION_DATA, kicks do not pass an eventfd" },
-	{ "irqfd", "KVM reads the interrupt's eventfd itself, so that it holds nothing even when all is well" },
+	{ "irqfd", "KVM reads the interrupt's eventfd itself, so that it holds nothing even when all is well; before Linux 5.11 it only counted there" },
 	{ "shared-isr", "the interrupt status is one for all queues of a device" },
 	{ "brief-mask", "a guest masks a vector for a moment to move it to another CPU" },
 	/* vhost */

@@ -130,6 +130,23 @@ bool kick_is_due(const struct queue *queue, struct fact looked_at)
 	return fact_known(queue->used_flags) && !(queue->used_flags.value & RING_F_SUPPRESS);
 }
 
+/** virtio-mmio has no irqfds; of other transports than PCI it is not known. */
+static bool may_have_irqfd(const struct view *view)
+{
+	return strcmp(view->device->transport, "mmio") != 0 && !fact_is(view->device->irqfds, 0) &&
+	       !fact_is(view->queue->irqfd_users, 0);
+}
+
+struct fact call_count(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+	struct fact kernel = view->sample->host_kernel;
+
+	if (may_have_irqfd(view) && (!fact_known(kernel) || kernel.value < KERNEL_VERSION(5, 11)))
+		return fact_unreadable();
+	return queue->vhost ? queue->vhost_call_count : queue->guest_notifier_count;
+}
+
 /* ---- Who serves the queue -------------------------------------------------------------- */
 
 const struct context *view_loop(const struct view *view)

@@ -70,6 +70,13 @@ bool is_in_device(const struct view *view);
 /** By what the device side asked for, the driver had to notify it of what it did not look at. */
 bool kick_is_due(const struct queue *queue, struct fact looked_at);
 
+/**
+ * What nobody has read of the interrupts that QEMU or vhost raised by the
+ * queue's eventfd; unknown where the count may be of all that there ever were:
+ * KVM reads it only from Linux 5.11 on (virt/kvm/eventfd.c, irqfd_wakeup()).
+ */
+struct fact call_count(const struct view *view);
+
 /* ---- Who serves the queue -------------------------------------------------------------- */
 
 /** The one event loop that listens to the queue's kicks; NULL if it is not known or not one. */

@@ -152,18 +152,12 @@ static bool driver_wants_interrupts(const struct queue *queue)
 	       fact_known(queue->avail_flags) && !(queue->avail_flags.value & RING_F_SUPPRESS);
 }
 
-/** The eventfd of the interrupt as it is: vhost has its own. */
-static struct fact call_count(const struct queue *queue)
-{
-	return queue->vhost ? queue->vhost_call_count : queue->guest_notifier_count;
-}
-
 /** An interrupt was raised and waits: in the eventfd, or in the pending bits. */
 static bool interrupt_is_pending(const struct view *view)
 {
 	const struct queue *queue = view->queue;
 
-	return fact_true(queue->vector_pending) || fact_true(call_count(queue)) ||
+	return fact_true(queue->vector_pending) || fact_true(call_count(view)) ||
 	       (queue->vhost && fact_true(queue->vhost_masked_count));
 }
 
@@ -177,7 +171,7 @@ static bool is_masked(const struct view *view)
 /** Nobody reads the eventfd that QEMU or vhost writes to interrupt the guest. */
 static bool is_call_unread(const struct view *view)
 {
-	return has_vector(view) && !vector_is_masked(view) && fact_true(call_count(view->queue)) &&
+	return has_vector(view) && !vector_is_masked(view) && fact_true(call_count(view)) &&
 	       (driver_is_behind(view) || driver_wants_interrupts(view->queue));
 }
 
@@ -238,14 +232,14 @@ static bool is_left_to_guest(const struct view *view)
 {
 	return has_vector(view) && driver_is_behind(view) && fact_is(view->queue->vector_masked, 0) &&
 	       !fact_true(view->device->msix_function_masked) && fact_true(view->device->irqfds) &&
-	       fact_true(view->queue->irqfd_users) && fact_is(call_count(view->queue), 0);
+	       fact_true(view->queue->irqfd_users) && fact_is(call_count(view), 0);
 }
 
 /** Of vhost with a known call eventfd: vhost/not-noticed. */
 static bool is_not_noticed(const struct view *view)
 {
 	return has_vector(view) && driver_is_behind(view) &&
-	       !(view->queue->vhost && fact_known(view->queue->vhost_call_count));
+	       !(view->queue->vhost && fact_known(call_count(view)));
 }
 
 static void show_signal(const struct subject *subject, struct evidence *evidence)
@@ -279,7 +273,7 @@ static void show_signal(const struct subject *subject, struct evidence *evidence
 								  ", masked by the guest with all vectors of the device",
 			     fact_true(queue->vector_pending) ? ", pending" : "");
 	show_eventfd("interrupt", queue->vhost ? queue->vhost_call_fd : queue->guest_notifier_fd,
-		     call_count(queue), "nobody has read", evidence);
+		     call_count(view), "nobody has read", evidence);
 	if (fact_true(view->device->irqfds) && fact_known(queue->irqfd_users))
 		evidence_add(evidence, "KVM's irqfd of the vector has %s user%s",
 			     number(queue->irqfd_users).text, plural(queue->irqfd_users.value));
@@ -337,7 +331,7 @@ static const struct rule rules[] = {
 		.surer = request_is_behind_twice,
 		.evidence = show_signal,
 		.considered = CONSIDERED("irqfd", "brief-mask", "event-idx-only", DRIVER_DOES_NOT_LOOK, "transient", "stopped-world"),
-		.next = "the eventfd is not attached to KVM, or its route is missing: look for the irqfd in /proc/PID/fdinfo of the VM's fd, and report it to QEMU with its version",
+		.next = "the eventfd is not attached to KVM, or its route is missing: see whether KVM delivers it (its tracepoints kvm_msi_set_irq and kvm_set_irq) and whether /proc/interrupts of the guest counts it, and report it to QEMU with its version",
 	},
 	{
 		.verdict = "done-not-noticed/no-vector",

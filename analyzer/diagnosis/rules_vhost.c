@@ -130,7 +130,7 @@ static bool is_used_and_not_noticed(const struct view *view)
 	    fact_true(view->device->msix_function_masked))
 		return false;
 	uint16_t past = fact_distance(queue->used_ring_idx, queue->used_event);
-	return past >= 1 && past <= queue->vring_num.value && queue->vhost_call_count.value == 0;
+	return past >= 1 && past <= queue->vring_num.value && fact_is(call_count(view), 0);
 }
 
 static bool used_event_stood_still(const struct subject *subject)
@@ -192,7 +192,7 @@ static void show_used(const struct subject *subject, struct evidence *evidence)
 
 	evidence_add(evidence, "the guest's used-idx is %s, and the driver asked to be interrupted after used-event %s",
 		     number(queue->used_ring_idx).text, number(queue->used_event).text);
-	show_eventfd("call", queue->vhost_call_fd, queue->vhost_call_count,
+	show_eventfd("call", queue->vhost_call_fd, call_count(&subject->now),
 		     "nobody has read", evidence);
 	evidence_add(evidence, "either the backend raised no interrupt, or KVM took it and the guest does not serve it");
 	show_interval(subject, evidence);

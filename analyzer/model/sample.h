@@ -192,6 +192,7 @@ struct device {
 struct sample {
 	uint64_t time_ns; /**< CLOCK_MONOTONIC of virtq when it was taken. */
 	uint64_t newest_ns; /**< The latest moment on the clock of requests that the target's memory speaks of; 0: none. */
+	struct fact host_kernel; /**< KERNEL_VERSION() of the host that counted the eventfds; unknown of a core. */
 	char *runstate; /**< QAPI's name, as "running"; NULL if unknown. */
 	struct device *devices;
 	size_t device_num;
@@ -202,6 +203,9 @@ struct sample {
 	char **problems; /**< What could not be looked at beyond single devices. */
 	size_t problem_num;
 };
+
+/** Of Linux: to compare. */
+#define KERNEL_VERSION(major, minor) ((uint64_t)(major) << 32 | (minor))
 
 /** Release what the sample owns; a zeroed sample is fine. */
 void sample_deinit(struct sample *sample);

@@ -71,6 +71,7 @@ struct state {
 	const char *runstate;  /**< NULL: not known. */
 	struct setting host_notifier_enabled, host_notifier_count, listeners, handle_output;
 	struct setting guest_notifier_count, vector_masked, vector_pending, irqfds, irqfd_users;
+	struct setting host_kernel; /**< Healthy: Linux 5.11, whose KVM reads the interrupt's eventfd. */
 	struct setting msix_function_masked, intx_asserted, isr;
 	struct setting ioeventfd_started, ioeventfd_grabbed;
 	struct setting vhost_backend, vhost_kick_count, vhost_call_count, vhost_masked_count;

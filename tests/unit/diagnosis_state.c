@@ -203,6 +203,8 @@ void instant_init(struct instant *instant, const struct state *state, enum queue
 
 	*instant = (struct instant){ .sample = { .time_ns = time_ns,
 						 .runstate = (char *)state->runstate,
+						 .host_kernel = live_fact(state, state->host_kernel,
+									  KERNEL_VERSION(5, 11)),
 						 .device_num = 1,
 						 .context_num = 1,
 						 .thread_num = threads ? 1 + !!state->other.tid : 0 } };
