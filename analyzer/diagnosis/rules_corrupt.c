@@ -70,6 +70,18 @@ static bool ring_is_not_mapped(const struct view *view)
 	return view->queue->set_up && !view->queue->caches_address;
 }
 
+/** Somebody waits for a request in such a ring, wherever it is. */
+static bool unmapped_ring_is_in_use(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	if (!ring_is_not_mapped(view) || !holds_requests(queue))
+		return false;
+	return queue->packed ? is_not_seen(view) || is_in_device(view) :
+			       fact_known(queue->avail_idx) && fact_known(queue->used_ring_idx) &&
+				       !fact_equal(queue->avail_idx, queue->used_ring_idx);
+}
+
 /** What QEMU itself says of a ring that could not be read: the first place to look. */
 static bool unreadable_ring_is_in_use(const struct view *view)
 {
@@ -187,8 +199,9 @@ static bool head_is_duplicate(const struct view *view)
 
 static void show_not_mapped(const struct subject *subject, struct evidence *evidence)
 {
-	(void)subject;
 	evidence_add(evidence, "vring.desc is set, and vring.caches is NULL: QEMU drops what it would write to the ring");
+	show_indices(subject, evidence);
+	show_interval(subject, evidence);
 }
 
 /** QEMU's own side, for a queue whose ring could not be read. */
@@ -302,6 +315,10 @@ static void show_duplicate(const struct subject *subject, struct evidence *evide
 	show_interval(subject, evidence);
 }
 
+#define NEXT_NOT_MAPPED                                                                            \
+	"the ring's addresses lie outside guest RAM, or an IOMMU does not map them: look for a message of " \
+	"virtio in QEMU's log and at the driver's set-up"
+
 static const struct rule rules[] = {
 	{
 		.verdict = "unknown/guest-ram",
@@ -331,6 +348,22 @@ static const struct rule rules[] = {
 	{
 		.verdict = "off/not-mapped",
 		.catalogue = "NI-CACHE",
+		.title = "QEMU has no mapping of the ring: it sees no new request, and what it finishes does not reach the driver",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.foremost = true,
+		.holds = unmapped_ring_is_in_use,
+		.one_sample = CONFIDENCE_MEDIUM,
+		.two_samples = CONFIDENCE_HIGH,
+		.evidence = show_not_mapped,
+		.considered = CONSIDERED("transient", "torn-read", "driver-reset", "pre-posted-role"),
+		.next = NEXT_NOT_MAPPED,
+		.last = true,
+	},
+	{
+		.verdict = "off/not-mapped",
+		.catalogue = "NI-CACHE",
 		.title = "QEMU has no mapping of the ring: nothing it does reaches the driver",
 		.severity = SEVERITY_OFF,
 		.owner = OWNER_QEMU,
@@ -341,7 +374,8 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_HIGH,
 		.evidence = show_not_mapped,
 		.considered = CONSIDERED("transient", "torn-read", "driver-reset"),
-		.next = "the ring's addresses lie outside guest RAM, or an IOMMU does not map them: look for a message of virtio in QEMU's log and at the driver's set-up",
+		.next = NEXT_NOT_MAPPED,
+		.last = true,
 	},
 	{
 		.verdict = "corrupt/used-idx",

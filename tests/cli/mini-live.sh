@@ -25,7 +25,7 @@ compare() { # SCENARIO JSON
 
 for scenario in stuck not-seen seen-not-taken done-not-noticed done-not-signalled healthy roles moving \
     moving-vhost paused packed-stuck packed-not-seen packed-healthy vhost-pending vhost-idle \
-    corrupt-avail corrupt-used corrupt-inuse wrap stuck-one-of-many multiqueue-net polling; do
+    corrupt-avail corrupt-used corrupt-inuse wrap stuck-one-of-many multiqueue-net polling no-caches; do
     if ! live "$mini-7.2" $scenario --move; then
         check "$scenario: mini-qemu runs" false
         continue
@@ -35,6 +35,13 @@ for scenario in stuck not-seen seen-not-taken done-not-noticed done-not-signalle
     kill "$live_pid"
     wait "$live_pid" 2>/dev/null
 done
+
+live "$mini-7.2" no-caches || check "mini-qemu runs" false
+run --quiet --interval 0.3 "$live_pid"
+equal "an unmapped ring in which requests wait is a finding, and the only one" "1 1 off/not-mapped" \
+    "$status $(grep -c '^[a-z]' <<<"$out") $(grep -o '^[^: ]*/[^: ]*' <<<"$out")"
+kill "$live_pid"
+wait "$live_pid" 2>/dev/null
 
 live "$mini-10.2" idle || check "mini-qemu runs" false
 run --json --interval 50 "$live_pid" # of which a second sample would wait too long for this test

@@ -12,7 +12,7 @@
 
 const char *const confidence_names[] = { "low", "medium", "high", "proved" };
 
-enum severity severity_by_name(const char *verdict)
+bool severity_fits(enum severity severity, const char *verdict)
 {
 	static const struct {
 		const char *family;
@@ -25,9 +25,11 @@ enum severity severity_by_name(const char *verdict)
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		if (strncmp(verdict, families[i].family, strlen(families[i].family)) == 0)
-			return families[i].severity;
+			return severity == families[i].severity ||
+			       /* out of service, and somebody waits in it all the same */
+			       (severity == SEVERITY_STUCK && strcmp(verdict, "off/not-mapped") == 0);
 	}
-	return SEVERITY_STUCK;
+	return severity == SEVERITY_STUCK;
 }
 
 const struct queue_diagnosis *only_queue(const struct diagnosis *diagnosis)

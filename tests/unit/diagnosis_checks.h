@@ -9,7 +9,7 @@
 extern const char *const confidence_names[];
 
 /** The family that begins a verdict says how it counts. */
-enum severity severity_by_name(const char *verdict);
+bool severity_fits(enum severity severity, const char *verdict);
 
 /** Of a diagnosis of one device with one queue. */
 const struct queue_diagnosis *only_queue(const struct diagnosis *diagnosis);
