@@ -251,6 +251,24 @@ const struct backend *find_backend(const struct view *view,
 	return NULL;
 }
 
+static bool is_empty_port(const struct backend *backend)
+{
+	return backend->kind == BACKEND_PORT && fact_is(backend->element_held, 0);
+}
+
+bool port_dropped_it(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	return queue->kind == QUEUE_LAZY && fact_known(queue->inuse) && indices_are_known(queue) &&
+	       queue->inuse.value < expected_inuse(queue) && find_backend(view, is_empty_port);
+}
+
+bool is_left_by_port(const struct subject *subject)
+{
+	return in_all(subject, port_dropped_it);
+}
+
 bool backend_is_quiesced(const struct backend *backend)
 {
 	return fact_true(backend->quiesce_counter) || fact_true(backend->node_quiesce_counter);

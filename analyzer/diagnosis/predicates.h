@@ -125,6 +125,17 @@ static inline bool backend_serves(const struct backend *backend, const struct qu
 const struct backend *find_backend(const struct view *view,
 				   bool (*wanted)(const struct backend *backend));
 
+/**
+ * QEMU counts less than the indices say in the tx queue of a port that holds
+ * nothing: a buffer that the port kept was dropped when its client on the host
+ * went away (hw/char/virtio-serial-bus.c, discard_throttle_data()). It is lost
+ * until the next reset; Linux waits for none of them.
+ */
+bool port_dropped_it(const struct view *view);
+
+/** The same, of both samples if there are two. */
+bool is_left_by_port(const struct subject *subject);
+
 bool backend_is_quiesced(const struct backend *backend);
 
 /** A block job or the monitor stopped the device's requests. */

@@ -272,6 +272,7 @@ static void show_inuse(const struct subject *subject, struct evidence *evidence)
 	evidence_add(evidence, "inuse is %s, but last-avail-idx %s and used-idx %s make it %llu, with %s entries",
 		     number(queue->inuse).text, number(queue->last_avail_idx).text, number(queue->used_idx).text,
 		     (unsigned long long)expected_inuse(queue), number(queue->vring_num).text);
+	show_dropped(subject, evidence);
 }
 
 static void show_bad_descriptor(const struct subject *subject, struct evidence *evidence)
@@ -440,8 +441,9 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_HIGH,
 		.surer = is_of_one_instant,
+		.doubtful = is_left_by_port,
 		.evidence = show_inuse,
-		.considered = CONSIDERED("torn-read", "handler-at-work", "stale-vhost-fields", "in-order", "packed-inuse"),
+		.considered = CONSIDERED("closed-port", "torn-read", "handler-at-work", "stale-vhost-fields", "in-order", "packed-inuse"),
 		.next = "a request was lost or completed twice inside QEMU: report it to QEMU with its version and device type",
 	},
 	{

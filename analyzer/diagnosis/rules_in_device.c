@@ -345,6 +345,7 @@ static void show_leak(const struct subject *subject, struct evidence *evidence)
 		evidence_add(evidence, "QEMU's lists of requests are whole, and hold fewer than that");
 	else
 		evidence_add(evidence, "nothing behind the queue has a request of it: not in flight, queued, throttled or parked");
+	show_dropped(subject, evidence);
 	show_in_device(subject, evidence);
 }
 
@@ -463,8 +464,9 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
 		.surer = request_is_old,
+		.doubtful = is_left_by_port,
 		.evidence = show_leak,
-		.considered = CONSIDERED("unlisted-request", "handler-at-work", "in-order", "held-element", "pre-posted-role", "transient", "torn-read"),
+		.considered = CONSIDERED("closed-port", "unlisted-request", "handler-at-work", "in-order", "held-element", "pre-posted-role", "transient", "torn-read"),
 		.next = "the request was lost inside QEMU: report it to QEMU with its version and device type; a reset of the device frees the entry",
 	},
 	{

@@ -300,6 +300,12 @@ void show_backends(const struct subject *subject, struct evidence *evidence)
 			     empty_disks > 1 ? " at any of the disks" : "");
 }
 
+void show_dropped(const struct subject *subject, struct evidence *evidence)
+{
+	if (is_left_by_port(subject))
+		evidence_add(evidence, "the port holds nothing: when its client on the host goes away, QEMU drops the buffer that a throttled port keeps; the queue works on without it");
+}
+
 static void show_quiesced(const struct backend *backend, struct evidence *evidence)
 {
 	evidence_add(evidence, "%s is drained: quiesce-counter %s, of its node %s",

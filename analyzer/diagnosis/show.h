@@ -37,6 +37,9 @@ struct backend_name {
 struct backend_name backend_name(const struct backend *backend);
 
 /** What the disks, the netdev or the ports behind the queue say. */
+/** That the port may have dropped what is missing. */
+void show_dropped(const struct subject *subject, struct evidence *evidence);
+
 void show_backends(const struct subject *subject, struct evidence *evidence);
 
 /** What drains the device. */

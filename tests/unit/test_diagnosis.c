@@ -689,6 +689,30 @@ static void test_unreadable_device_is_not_accused(void **state)
 	}
 }
 
+/** A port whose client went away works on: nothing that is said of the lost buffer is sure. */
+static void test_dropped_by_a_port(void **state)
+{
+	const struct state dropped = {
+		.live = true, TAKEN, .inuse = IS(0),
+		BACKEND(.kind = BACKEND_PORT, .element_held = KNOWN(0), .throttled = KNOWN(0),
+			.blocked = KNOWN(0))
+	};
+	struct diagnosis diagnosis;
+	struct instant instant;
+	bool leaked = false;
+
+	(void)state;
+	instant_init(&instant, &dropped, QUEUE_LAZY, 0);
+	assert_null(diagnose(&instant.sample, &instant.sample, &diagnosis));
+	const struct queue_diagnosis *queue = only_queue(&diagnosis);
+	for (size_t i = 0; i < queue->finding_num; i++) {
+		assert_int_equal(queue->findings[i].confidence, CONFIDENCE_LOW);
+		leaked |= strcmp(queue->findings[i].verdict, "in-device/leaked") == 0;
+	}
+	assert_true(leaked);
+	diagnosis_deinit(&diagnosis);
+}
+
 /** That the driver polls cannot be excluded without the vector and the state of MSI-X. */
 static void test_unknown_vector_is_not_accused(void **state)
 {
@@ -720,6 +744,7 @@ int main(void)
 		cmocka_unit_test(test_movement_is_not_invented),
 		cmocka_unit_test(test_unreadable_device_is_not_accused),
 		cmocka_unit_test(test_unknown_vector_is_not_accused),
+		cmocka_unit_test(test_dropped_by_a_port),
 	};
 
 	return cmocka_run_group_tests_name("diagnosis", tests, NULL, NULL);
