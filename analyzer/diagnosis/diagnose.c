@@ -241,7 +241,7 @@ static struct virtq_error *add_finding(struct queue_diagnosis *diagnosis, const 
 		.evidence = evidence.lines,
 		.evidence_num = evidence.num,
 		.considered = rule->considered,
-		.next = rule->next,
+		.next = rule->next_of ? rule->next_of(&subject->now) : rule->next,
 	};
 	return evidence.failed ? &virtq_error_no_memory : NULL;
 }

@@ -101,6 +101,8 @@ struct rule {
 	void (*evidence)(const struct subject *subject, struct evidence *evidence);
 	const char *const *considered; /**< Names of false_positives[] that it obeys. */
 	const char *next;
+	/** Instead of `next`, where what to do depends on what was found. */
+	const char *(*next_of)(const struct view *view);
 	/** It explains whatever else is found, and goes before all of it. */
 	bool foremost;
 	/** Nothing after this rule can be said of the queue. */

@@ -316,6 +316,22 @@ static void show_duplicate(const struct subject *subject, struct evidence *evide
 	show_interval(subject, evidence);
 }
 
+static const char *next_of_unreadable(const struct view *view)
+{
+	switch (view->queue->ring_error) {
+	case VIRTQ_ERROR_NOT_SAVED:
+		return "a core without guest RAM (dump-guest-core=off, libvirt's dumpCore='off') cannot say more; run virtq on the live process";
+	case VIRTQ_ERROR_TRUNCATED:
+		return "the core was cut before that address: run virtq on a whole one, or on the live process";
+	case VIRTQ_ERROR_UNSUPPORTED: /* see locate() of qemu/ring.c */
+		return "virtq does not follow a virtual IOMMU, in a live process as little as in a core: only QEMU's side is known (`virtq show`); look at the driver inside the guest";
+	case VIRTQ_ERROR_UNMAPPED:
+		return "there is no memory at that address: the driver gave the ring an address outside guest RAM (`virtq show` has vring-desc, vring-avail and vring-used), or a core leaves that memory out";
+	default:
+		return "the reason is above; `virtq show` has the addresses of the ring and QEMU's side of it";
+	}
+}
+
 #define NEXT_NOT_MAPPED                                                                            \
 	"the ring's addresses lie outside guest RAM, or an IOMMU does not map them: look for a message of " \
 	"virtio in QEMU's log and at the driver's set-up"
@@ -331,7 +347,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_PROVED,
 		.two_samples = CONFIDENCE_PROVED,
 		.evidence = show_host_side,
-		.next = "a core without guest RAM (dump-guest-core=off, libvirt's dumpCore='off') cannot say more; run virtq on the live process",
+		.next_of = next_of_unreadable,
 		.last = true,
 	},
 	{
@@ -343,7 +359,7 @@ static const struct rule rules[] = {
 		.one_sample = CONFIDENCE_PROVED,
 		.two_samples = CONFIDENCE_PROVED,
 		.evidence = show_host_side,
-		.next = "a core without guest RAM (dump-guest-core=off, libvirt's dumpCore='off') cannot say more; run virtq on the live process",
+		.next_of = next_of_unreadable,
 		.last = true,
 	},
 	{

@@ -18,6 +18,7 @@
 #include "model/fact.h"
 #include "model/request.h"
 #include "model/thread.h"
+#include "virtq.h"
 
 /*
  * X(member, JSON name, member of struct VirtQueue, format, required)
@@ -161,6 +162,7 @@ struct queue {
 	char *requests_problem; /**< Why (part of) them could not be found, or NULL. */
 	char *problem; /**< Why the VirtQueue could not be read, or NULL. */
 	char *ring_problem; /**< Why (part of) the ring could not be read, or NULL. */
+	enum virtq_error_code ring_error; /**< The kind of that problem. */
 };
 
 struct device {

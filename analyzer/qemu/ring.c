@@ -144,6 +144,14 @@ static struct virtq_error *locate(struct translation *translation, struct readin
 
 /* ---- Reading ------------------------------------------------------------------ */
 
+/** The first problem counts. */
+static void set_ring_problem(struct queue *queue, struct virtq_error *error)
+{
+	if (!queue->ring_problem)
+		queue->ring_error = error->code;
+	sampler_set_problem(&queue->ring_problem, error);
+}
+
 static void add_request(struct reading *reading, uint64_t address, void *buffer, size_t length,
 			const char *what)
 {
@@ -162,11 +170,11 @@ static void add_area_request(struct reading *reading, const struct ring_area *ar
 	    checked_add(area->hva, offset, &address))
 		add_request(reading, address, buffer, length, what);
 	else
-		sampler_set_problem(&reading->queue->ring_problem,
-				    error_new(VIRTQ_ERROR_BAD_DATA,
-					      "%s: QEMU has mapped %llu bytes there, expected at least %llu",
-					      what, (unsigned long long)area->length,
-					      (unsigned long long)offset + length));
+		set_ring_problem(reading->queue,
+				 error_new(VIRTQ_ERROR_BAD_DATA,
+					   "%s: QEMU has mapped %llu bytes there, expected at least %llu",
+					   what, (unsigned long long)area->length,
+					   (unsigned long long)offset + length));
 }
 
 static void add_split_requests(struct reading *reading)
@@ -299,7 +307,7 @@ static struct virtq_error *take_errors(struct reading *reading)
 		if (!gone && error->code == VIRTQ_ERROR_NO_PROCESS)
 			gone = error;
 		else
-			sampler_set_problem(&reading->queue->ring_problem, error);
+			set_ring_problem(reading->queue, error);
 	}
 	return gone;
 }
@@ -411,7 +419,7 @@ static struct virtq_error *locate_all(struct sampler *sampler, const struct devi
 		if (!gone && error->code == VIRTQ_ERROR_NO_PROCESS)
 			gone = error;
 		else
-			sampler_set_problem(&readings[i].queue->ring_problem, error);
+			set_ring_problem(readings[i].queue, error);
 	}
 	guest_memory_deinit(&translation.memory);
 	free(translation.problem);

@@ -243,7 +243,7 @@ static void check_rule(size_t index)
 	if (rule->severity != SEVERITY_STUCK)
 		return;
 	/* who is accused hears what to do, and what else was thought of */
-	assert_non_null(rule->next);
+	assert_true(!rule->next != !rule->next_of);
 	assert_non_null(rule->evidence);
 	assert_non_null(rule->holds);
 	assert_non_null(rule->catalogue);
@@ -713,6 +713,47 @@ static void test_dropped_by_a_port(void **state)
 	diagnosis_deinit(&diagnosis);
 }
 
+static void expect_next(const struct instant *instant, const char *verdict, const char *next)
+{
+	struct diagnosis diagnosis;
+
+	assert_null(diagnose(NULL, &instant->sample, &diagnosis));
+	const struct finding *primary = &only_queue(&diagnosis)->findings[0];
+	assert_string_equal(primary->verdict, verdict);
+	if (!strstr(primary->next, next))
+		fail_msg("%s: '%s', expected '%s'", verdict, primary->next, next);
+	diagnosis_deinit(&diagnosis);
+}
+
+/** What to do next is of use for the ring that could not be read, and why. */
+static void test_what_next_of_unreadable(void **state)
+{
+	static const struct {
+		enum virtq_error_code error;
+		const char *next;
+	} reasons[] = {
+		{ VIRTQ_ERROR_NOT_SAVED, "run virtq on the live process" },
+		{ VIRTQ_ERROR_TRUNCATED, "the core was cut" },
+		{ VIRTQ_ERROR_UNSUPPORTED, "does not follow a virtual IOMMU" },
+		{ VIRTQ_ERROR_UNMAPPED, "an address outside guest RAM" },
+		{ VIRTQ_ERROR_BAD_DATA, "the reason is above" },
+	};
+	static const struct state unreadable = { .avail_idx = UNREADABLE };
+	static const struct state held = { .avail_idx = UNREADABLE, .last_avail_idx = IS(8),
+					   .shadow_avail_idx = IS(8) };
+	struct instant instant;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		instant_init(&instant, &unreadable, QUEUE_REQUEST, 0);
+		instant.queue.ring_error = reasons[i].error;
+		expect_next(&instant, "unknown/guest-ram", reasons[i].next);
+		instant_init(&instant, &held, QUEUE_REQUEST, 0);
+		instant.queue.ring_error = reasons[i].error;
+		expect_next(&instant, "unknown/guest-ram", reasons[i].next);
+	}
+}
+
 /** That the driver polls cannot be excluded without the vector and the state of MSI-X. */
 static void test_unknown_vector_is_not_accused(void **state)
 {
@@ -745,6 +786,7 @@ int main(void)
 		cmocka_unit_test(test_unreadable_device_is_not_accused),
 		cmocka_unit_test(test_unknown_vector_is_not_accused),
 		cmocka_unit_test(test_dropped_by_a_port),
+		cmocka_unit_test(test_what_next_of_unreadable),
 	};
 
 	return cmocka_run_group_tests_name("diagnosis", tests, NULL, NULL);

@@ -988,6 +988,7 @@ static void test_iommu(void **state)
 	assert_int_equal(queue->avail_idx.state, FACT_UNREADABLE);
 	assert_fact(queue->last_avail_idx, 15);
 	assert_true(strstr(queue->ring_problem, "virtual IOMMU"));
+	assert_int_equal(queue->ring_error, VIRTQ_ERROR_UNSUPPORTED);
 	/* a pointer is a pointer, whatever the region says */
 	SET(fixture->builder.region, MemoryRegion_is_iommu, 0);
 	SET(cache(fixture, QEMU_VRingMemoryRegionCaches_desc), MemoryRegionCache_mr, NOWHERE);
