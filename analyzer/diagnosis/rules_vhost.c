@@ -208,14 +208,53 @@ static void show_shadow(const struct subject *subject, struct evidence *evidence
 	show_in_vhost(subject, evidence);
 }
 
-#define NEXT_VHOST                                                                                \
-	"look at the vhost backend: the vhost-user process at the other end of the socket (ss -xp), or the " \
-	"kernel's vhost thread of this QEMU (ps -eL | grep vhost)"
+#define NEXT_KERNEL "look at the kernel's vhost thread of this QEMU (ps -eL | grep vhost)"
+#define NEXT_USER "look at the vhost-user process at the other end of the socket (ss -xp)"
+#define NEXT_VDPA "look at the vDPA device and its parent driver (`vdpa dev show`, the kernel's log)"
 
 /* A monitor command that looks harmless and is not. */
 #define NEXT_STOPPED_RING                                                                         \
 	". A ring that QEMU's x-query-virtio-queue-status stopped (GET_VRING_BASE) looks like this too, " \
 	"until `stop` and `cont`, or a reset of the device, starts it again: do not use it on a vhost-user device"
+
+/** Texts for each kind of backend; the first one if it is not known. */
+#define NEXT_TEXTS(all, user)                                                                     \
+	{                                                                                         \
+		"look at the vhost backend, whose kind is not known" all,                         \
+		[VHOST_KERNEL] = NEXT_KERNEL all, [VHOST_USER] = NEXT_USER all user,              \
+		[VHOST_VDPA] = NEXT_VDPA all,                                                     \
+	}
+
+static const char *text_of_backend(const struct view *view, const char *const texts[VHOST_VDPA + 1])
+{
+	struct fact kind = view->device->vhost_backend;
+
+	return texts[fact_known(kind) && kind.value <= VHOST_VDPA ? kind.value : 0];
+}
+
+static const char *next_of_held_back(const struct view *view)
+{
+	static const char *const texts[] =
+		NEXT_TEXTS(": what does it, or the storage behind it, wait for", "");
+
+	return text_of_backend(view, texts);
+}
+
+static const char *next_of_suppressed(const struct view *view)
+{
+	static const char *const texts[] =
+		NEXT_TEXTS(": does what should poll this ring still run", "");
+
+	return text_of_backend(view, texts);
+}
+
+static const char *next_of_waiting(const struct view *view)
+{
+	static const char *const texts[] =
+		NEXT_TEXTS(": does it run, and what does it wait for", NEXT_STOPPED_RING);
+
+	return text_of_backend(view, texts);
+}
 
 static const struct rule rules[] = {
 	{
@@ -248,7 +287,7 @@ static const struct rule rules[] = {
 		.evidence = show_in_vhost,
 		.considered = CONSIDERED("vhost-kernel-counter", "stale-vhost-fields", "pre-posted-role",
 					 "transient", "torn-read"),
-		.next = "look at the vhost-user process at the other end of the socket (ss -xp): is it stopped, or stuck" NEXT_STOPPED_RING,
+		.next = NEXT_USER ": is it stopped, or stuck" NEXT_STOPPED_RING,
 	},
 	{
 		.verdict = "vhost/held-back",
@@ -263,7 +302,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_HIGH,
 		.evidence = show_in_vhost,
 		.considered = CONSIDERED("long-request", "stale-vhost-fields", "pre-posted-role", "transient", "torn-read"),
-		.next = NEXT_VHOST ": what does it, or the storage behind it, wait for",
+		.next_of = next_of_held_back,
 	},
 	{
 		.verdict = "vhost/shadow",
@@ -293,7 +332,7 @@ static const struct rule rules[] = {
 		.evidence = show_in_vhost,
 		.considered = CONSIDERED("backend-at-work", "stale-avail-event", "stale-vhost-fields", "pre-posted-role", "transient",
 					 "torn-read"),
-		.next = NEXT_VHOST ": does the thread that should poll this ring still run",
+		.next_of = next_of_suppressed,
 	},
 	{
 		.verdict = "vhost/kick-lost",
@@ -310,7 +349,7 @@ static const struct rule rules[] = {
 		.evidence = show_in_vhost,
 		.considered = CONSIDERED("backend-at-work", "batched-kick", "vhost-kernel-counter",
 					 "stale-vhost-fields", "stopped-world", "pre-posted-role", "transient", "torn-read"),
-		.next = NEXT_VHOST ", and at whether the queue's ioeventfd is assigned" NEXT_STOPPED_RING,
+		.next = NEXT_USER ", and at whether the queue's ioeventfd is assigned" NEXT_STOPPED_RING,
 	},
 	{
 		.verdict = "vhost/not-noticed",
@@ -345,7 +384,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_MEDIUM,
 		.evidence = show_in_vhost,
 		.considered = CONSIDERED("stale-vhost-fields", "pre-posted-role", "transient", "torn-read"),
-		.next = NEXT_VHOST NEXT_STOPPED_RING,
+		.next_of = next_of_waiting,
 	},
 };
 RULE_TABLE(vhost_rules, rules);

@@ -754,6 +754,45 @@ static void test_what_next_of_unreadable(void **state)
 	}
 }
 
+/** Nobody is sent to look for a backend that this device cannot have. */
+static void test_what_next_of_vhost(void **state)
+{
+	static const struct {
+		struct setting backend;
+		const char *next;
+		bool stopped; /**< A ring that a monitor command stopped is thought of. */
+	} backends[] = {
+		{ IS(1), "look at the kernel's vhost thread", false },
+		{ IS(2), "look at the vhost-user process", true },
+		{ IS(3), "look at the vDPA device", false },
+		{ IS(4), "look at the vhost backend, whose kind is not known", false },
+		{ UNREADABLE, "look at the vhost backend, whose kind is not known", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++) {
+		const struct state waits = { .live = true, STALE, POSTED,
+					     .vhost_backend = backends[i].backend };
+		const struct state polls = { .live = true, STALE, POSTED, .avail_event = IS(60000),
+					     .vhost_backend = backends[i].backend };
+		const struct state works = { .live = true, STALE, POSTED, ONE_REQUEST(HELD(5)),
+					     .vhost_backend = backends[i].backend };
+		struct diagnosis diagnosis;
+		struct instant instant;
+
+		instant_init(&instant, &polls, QUEUE_REQUEST, 0);
+		expect_next(&instant, "vhost/suppressed", backends[i].next);
+		instant_init(&instant, &works, QUEUE_REQUEST, 0);
+		expect_next(&instant, "vhost/held-back", backends[i].next);
+		instant_init(&instant, &waits, QUEUE_REQUEST, 0);
+		expect_next(&instant, "vhost/waiting", backends[i].next);
+		assert_null(diagnose(NULL, &instant.sample, &diagnosis));
+		assert_int_equal(!strstr(only_queue(&diagnosis)->findings[0].next, "GET_VRING_BASE"),
+				 !backends[i].stopped);
+		diagnosis_deinit(&diagnosis);
+	}
+}
+
 /** That the driver polls cannot be excluded without the vector and the state of MSI-X. */
 static void test_unknown_vector_is_not_accused(void **state)
 {
@@ -787,6 +826,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_vector_is_not_accused),
 		cmocka_unit_test(test_dropped_by_a_port),
 		cmocka_unit_test(test_what_next_of_unreadable),
+		cmocka_unit_test(test_what_next_of_vhost),
 	};
 
 	return cmocka_run_group_tests_name("diagnosis", tests, NULL, NULL);
