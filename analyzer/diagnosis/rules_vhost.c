@@ -270,7 +270,7 @@ static const struct rule rules[] = {
 		.evidence = show_disconnected,
 		.considered = CONSIDERED("stale-vhost-fields", "pre-posted-role", "driver-reset", "transient"),
 		.last = true,
-		.next = "start the backend again, and look at its log for why it went; without `reconnect` on the chardev QEMU must be restarted too",
+		.next = "start the backend again, and look at its log for why it went; if QEMU is the client of that socket and the chardev has no `reconnect`, QEMU must be restarted too",
 	},
 	{
 		.verdict = "vhost/kick-unread",
