@@ -180,6 +180,7 @@ static void take_queue(struct cursor *cursor, uint16_t index, struct queue *queu
 		queue->problem = take_name(cursor);
 	if (flags & 2)
 		queue->ring_problem = take_name(cursor);
+	queue->ring_error = (enum virtq_error_code)(flags % (VIRTQ_ERROR_UNSUPPORTED + 1));
 	take_requests(cursor, queue);
 }
 
@@ -194,6 +195,8 @@ static void take_sample(struct cursor *cursor, struct sample *sample)
 	*sample = (struct sample){ .time_ns = cursor_take_unsigned(cursor, 4),
 				   .devices = device,
 				   .device_num = 1 };
+	if (flags & 128)
+		sample->host_kernel = fact_of(KERNEL_VERSION(5, 10 + (flags >> 8 & 1)));
 	device->address = 0x4000 + (flags & 1);
 	device->transport = flags & 2 ? "pci" : flags & 4 ? "ccw" : "";
 	device->big_endian = flags & 8;

@@ -660,6 +660,9 @@ static void random_instant(struct instant *instant)
 	instant->queue.torn = random_number(10) == 0;
 	instant->queue.caches_address = random_number(8) ? 0x1000 : 0;
 	instant->queue.selected = random_number(2);
+	instant->queue.ring_error = (enum virtq_error_code)random_number(VIRTQ_ERROR_UNSUPPORTED + 1);
+	if (random_number(4))
+		instant->sample.host_kernel = fact_of(KERNEL_VERSION(5, 10 + random_number(2)));
 	random_company(instant);
 }
 
