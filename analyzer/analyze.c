@@ -78,7 +78,7 @@ static void set_ages(const struct virtq_session *session, uint64_t recorded_ns,
 	uint64_t started = fact_number(session->target, "started");
 	time_t seconds = time(NULL);
 
-	if (info->kind == TARGET_PROCESS)
+	if (info->kind == TARGET_PROCESS || (info->started && !info->is_snapshot))
 		qemu_set_ages(sample, sample->time_ns,
 			      uptime_ns(info->started, seconds < 0 ? 0 : (uint64_t)seconds));
 	else if (info->is_snapshot && fact_is_yes(session->target, "live") && started)
@@ -216,17 +216,17 @@ static struct virtq_error *sample_and_diagnose(struct virtq_session *session,
 					       struct virtq_result *result)
 {
 	unsigned int interval = options->interval_ms ? options->interval_ms : DEFAULT_INTERVAL_MS;
-	bool is_snapshot = target_get_info(session->target)->is_snapshot;
+	const struct target_info *info = target_get_info(session->target);
+	uint64_t recorded = fact_number(session->target, "samples");
+	bool is_snapshot = info->is_snapshot;
 	struct analysis *analysis = &result->analysis;
 	bool has_second;
 
 	if (options->wait)
 		analysis->target.live = true;
-	has_second = !options->once && (is_snapshot ? fact_number(session->target, "samples") == 2 :
-						      analysis->target.live);
+	has_second = !options->once && (is_snapshot ? recorded == 2 : info->live || options->wait);
 	target_select_sample(session->target, is_snapshot && has_second);
-	TRY(take_sample(session, options, is_snapshot && !has_second &&
-				fact_number(session->target, "samples") == 2, &analysis->sample));
+	TRY(take_sample(session, options, !has_second && recorded == 2, &analysis->sample));
 	TRY(diagnose(NULL, &analysis->sample, &analysis->diagnosis));
 	analysis->samples = 1;
 	result->sample_ns[0] = analysis->sample.time_ns;

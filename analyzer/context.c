@@ -176,8 +176,9 @@ static struct virtq_error *read_threads(struct target *target, bool backtraces,
 	if (!backtraces)
 		return NULL;
 	/* a snapshot has no stacks, but may have what came of them */
-	return target_get_info(target)->is_snapshot ?
-		       read_backtraces(target_get_backtraces(target), context) :
+	const char *recorded = target_get_backtraces(target);
+	return recorded || target_get_info(target)->is_snapshot ?
+		       read_backtraces(recorded, context) :
 		       backtrace_threads(target, threads, context);
 }
 

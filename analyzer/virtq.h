@@ -79,6 +79,16 @@ struct virtq_options {
 	void *log_argument;
 };
 
+enum { VIRTQ_THREAD_REGISTERS = 40 };
+
+/** A thread of a target that somebody else reads. */
+struct virtq_thread {
+	int tid;
+	char name[32]; /**< comm; "" if not known. */
+	uint64_t registers[VIRTQ_THREAD_REGISTERS]; /**< In the order in which they were asked for. */
+	uint64_t known; /**< Bit by bit, which of them are. */
+};
+
 /**
  * Memory of a target that somebody else reads, as gdb does for its plugin. It
  * must not change while virtq samples; within a sample nothing is read twice.
@@ -98,11 +108,25 @@ struct virtq_callbacks {
 	uint64_t entry;
 	uint64_t load_bias; /**< Run-time address minus link-time address, in bytes. */
 	const char *description; /**< For the header line, as "gdb inferior 1"; copied; may be NULL. */
+	int pid; /**< Of the process, or of the one that the core is of; 0: not known. */
 	/**
-	 * Of a process on this machine: /proc tells what its threads do and what
-	 * is unread in its eventfds. 0: none, as of a core or behind gdbserver.
+	 * It is a process of this machine: /proc tells what its threads do and what
+	 * is unread in its eventfds. Not so of a core or behind gdbserver.
 	 */
-	int pid;
+	bool is_local;
+	/**
+	 * Path of the core that is read, which tells what the threads did, and of a
+	 * snapshot what was recorded; copied. NULL: there is none. A file that cannot
+	 * be opened, or is of another process than @pid, is left out.
+	 */
+	const char *core;
+	/**
+	 * Threads, for what neither of them tells of; NULL: not known.
+	 * @param registers names that gdb has for registers, and a NULL.
+	 * @return how many of @threads_max are set, 0 if they are not known.
+	 */
+	size_t (*threads)(void *argument, const char *const *registers,
+			  struct virtq_thread *threads, size_t threads_max);
 };
 
 struct virtq_session;

@@ -40,6 +40,7 @@ define virtq
     else
       thread apply $virtq_thread -q -s -- pipe info inferiors | cat >/proc/$PPID/fd/918
       thread apply $virtq_thread -q -s -- pipe info auxv | cat >>/proc/$PPID/fd/918
+      thread apply $virtq_thread -q -s -- pipe info files | sed -n '/^Local core dump file:/{n;p;}' >>/proc/$PPID/fd/918
       set $virtq_i = 0
       while $virtq_i < $argc
         thread apply $virtq_thread -q -s -- eval "append value /proc/self/fd/917 \"$arg%d\"", $virtq_i

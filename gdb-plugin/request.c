@@ -204,16 +204,47 @@ static char *find_executable(struct run *run, uint64_t entry)
 	return path;
 }
 
-/** For the header line; "gdb inferior 1 (process 4242)". */
-static void describe(const char *facts, char *text, size_t size)
+/** What `info inferiors` says of the selected one. */
+struct inferior {
+	int number, pid; /**< 0: not known. */
+	char connection[32]; /**< native, core, remote, extended-remote; "" if not known. */
+};
+
+static struct inferior find_inferior(const char *facts)
 {
-	int number = 0, pid = 0;
+	struct inferior inferior = { 0 };
 	const char *line = facts[0] == '*' ? facts : strstr(facts, "\n*");
 
 	if (line)
 		line += *line == '\n';
-	if (line && sscanf(line, "* %d process %d", &number, &pid) == 2)
-		snprintf(text, size, "gdb inferior %d (process %d)", number, pid);
+	if (!line || sscanf(line, "* %d process %d %*d (%31[a-z-]", &inferior.number, &inferior.pid,
+			    inferior.connection) < 2)
+		inferior = (struct inferior){ 0 };
+	return inferior;
+}
+
+/** The path in "\t`/path', file type elf64-x86-64."; NULL: there is no core. The caller frees it. */
+static char *find_core(const char *facts)
+{
+	static const char behind[] = "', file type ";
+
+	for (const char *line = facts; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		const char *end = line[0] == '\t' ? strstr(line, behind) : NULL;
+		if (end && end > line + 2 && end < line + strcspn(line, "\n"))
+			return strndup(line + 2, (size_t)(end - (line + 2)));
+	}
+	return NULL;
+}
+
+/** For the header line; "gdb inferior 1 (process 4242)". */
+static void describe(const struct inferior *inferior, char *text, size_t size)
+{
+	if (inferior->pid)
+		snprintf(text, size, "gdb inferior %d (%s %d)", inferior->number,
+			 !strcmp(inferior->connection, "core") ? "core of process" :
+			 strstr(inferior->connection, "remote") ? "remote process" : "process",
+			 inferior->pid);
 	else
 		snprintf(text, size, "gdb");
 }
@@ -295,13 +326,19 @@ static void analyze(struct run *run, const char *executable, uint64_t entry)
 	char description[64];
 	char *text = NULL;
 
-	describe(run->request->facts, description, sizeof(description));
+	const struct inferior inferior = find_inferior(run->request->facts);
+	bool is_core = strcmp(inferior.connection, "core") == 0;
+	char *core = is_core ? find_core(run->request->facts) : NULL;
+	describe(&inferior, description, sizeof(description));
 	const struct virtq_callbacks callbacks = {
 		.read = read_callback,
 		.argument = run,
 		.executable = executable,
 		.entry = entry,
 		.description = description,
+		.pid = inferior.pid,
+		.is_local = strcmp(inferior.connection, "native") == 0,
+		.core = core,
 	};
 	struct virtq_error *error =
 		virtq_session_open_callbacks(&callbacks, &session_options, &session);
@@ -317,6 +354,7 @@ static void analyze(struct run *run, const char *executable, uint64_t entry)
 		fprintf(run->output, "\nread through gdb: %lu reads, %llu KiB\n", run->reads,
 			run->bytes / 1024);
 	free(text);
+	free(core);
 	virtq_result_destroy(result);
 	virtq_session_close(session);
 }

@@ -14,7 +14,7 @@
 struct request {
 	char **words; /**< The command's, without "virtq". */
 	size_t words_num;
-	const char *facts; /**< What gdb printed for `info auxv` and `info inferiors`. */
+	const char *facts; /**< What gdb printed for `info inferiors`, `info auxv`, and of `info files` the core. */
 	/** Read @length bytes of the target at @address. */
 	bool (*read)(void *argument, uint64_t address, void *buffer, size_t length);
 	void *argument;

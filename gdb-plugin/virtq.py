@@ -10,6 +10,7 @@ that is loaded. Nothing is written to the target.
 import argparse
 import ctypes
 import errno
+import itertools
 import json
 import os
 import re
@@ -44,6 +45,21 @@ class VirtqOptions(ctypes.Structure):
     ]
 
 
+class VirtqThread(ctypes.Structure):
+    """struct virtq_thread"""
+    _fields_ = [
+        ("tid", ctypes.c_int),
+        ("name", ctypes.c_char * 32),
+        ("registers", ctypes.c_uint64 * 40),
+        ("known", ctypes.c_uint64),
+    ]
+
+
+virtq_threads_callback = ctypes.CFUNCTYPE(
+    ctypes.c_size_t, ctypes.c_void_p, ctypes.POINTER(ctypes.c_char_p),
+    ctypes.POINTER(VirtqThread), ctypes.c_size_t)
+
+
 class VirtqCallbacks(ctypes.Structure):
     """struct virtq_callbacks"""
     _fields_ = [
@@ -54,6 +70,9 @@ class VirtqCallbacks(ctypes.Structure):
         ("load_bias", ctypes.c_uint64),
         ("description", ctypes.c_char_p),
         ("pid", ctypes.c_int),
+        ("is_local", ctypes.c_bool),
+        ("core", ctypes.c_char_p),
+        ("threads", virtq_threads_callback),
     ]
 
 
@@ -207,9 +226,37 @@ def virtq_inferior():
 
 
 def virtq_connection(inferior):
-    """native, core, remote...; empty where this gdb (before 12) does not tell."""
-    connection = getattr(inferior, "connection", None)
-    return connection.type if connection else ""
+    """native, core, remote...; empty where gdb does not tell."""
+    if hasattr(inferior, "connection"):
+        return inferior.connection.type if inferior.connection else ""
+    # gdb 10 and 11 only print it
+    match = re.search(r"^\* \d+ +.*? +\d+ \(([a-z-]+)[ )]",
+                      gdb.execute("info inferiors", to_string=True), re.MULTILINE)
+    return match.group(1) if match else ""
+
+
+def virtq_core(inferior):
+    """Path of the core that the inferior is, or None."""
+    if virtq_connection(inferior) != "core":
+        return None
+    match = re.search(r"^Local core dump file:\n\t[`'](.*)', file type",
+                      gdb.execute("info files", to_string=True), re.MULTILINE)
+    return match.group(1) if match else None
+
+
+def virtq_in_thread(thread, function):
+    """Call `function`, which may select threads: gdb selects its user's thread and frame again."""
+    virtq_in_thread.function = function
+    gdb.execute("thread apply %d.%d -q -s -- python virtq_in_thread.function()"
+                % (thread.inferior.num, thread.num), to_string=True)
+
+
+def virtq_register(name):
+    """Of the selected thread, or None."""
+    try:
+        return int(gdb.parse_and_eval("$" + name)) & (1 << 64) - 1
+    except (gdb.error, TypeError):
+        return None
 
 
 def virtq_executable(inferior):
@@ -254,10 +301,11 @@ def virtq_check_resume(inferior):
     connection = virtq_connection(inferior)
     if connection == "core":
         raise gdb.GdbError("virtq: a core cannot run on: -resume is for live targets")
+    if not hasattr(inferior, "connection"):
+        raise gdb.GdbError("virtq: -resume needs gdb 12 or later")
     if connection != "native":
         # to stop a process that it attached to, it signals the whole process group
-        raise gdb.GdbError("virtq: -resume cannot be used through gdbserver"
-                           if connection else "virtq: -resume needs gdb 12 or later")
+        raise gdb.GdbError("virtq: -resume cannot be used through gdbserver")
     if gdb.parameter("non-stop"):
         raise gdb.GdbError("virtq: -resume cannot be used in non-stop mode")
     if gdb.parameter("scheduler-locking") == "on":
@@ -319,9 +367,13 @@ class VirtqAnalysis:
             read=virtq_read_callback(self.read),
             executable=virtq_bytes(arguments.exe or virtq_executable(self.inferior)),
             entry=virtq_entry(),
+            threads=virtq_threads_callback(self.threads),
             description=virtq_bytes(virtq_description(self.inferior)),
-            # only where gdb tells that it is a process of this machine, not a core or gdbserver's
-            pid=self.inferior.pid if virtq_connection(self.inferior) == "native" else 0)
+            # a stub that knows of no processes has gdb invent a number
+            pid=self.inferior.pid if any(thread.ptid[1] == self.inferior.pid
+                                         for thread in self.inferior.threads()) else 0,
+            is_local=virtq_connection(self.inferior) == "native",
+            core=virtq_bytes(virtq_core(self.inferior)))
         self.options = virtq_options(arguments)
         self.analysis_options = VirtqAnalysisOptions(
             queues=(ctypes.c_char_p * len(arguments.queues))(
@@ -364,6 +416,31 @@ class VirtqAnalysis:
         except BaseException as failure:  # pylint: disable=broad-except
             self.failure = failure
             return 1
+
+    def threads(self, _, registers, found, limit):
+        """Callback: what gdb knows of the threads."""
+        def look():
+            try:
+                for thread, told in zip(threads, found):
+                    told.tid = thread.ptid[1]
+                    told.name = os.fsencode(thread.name or "")[:31]
+                    thread.switch()
+                    for i, value in enumerate(map(virtq_register, names)):
+                        if value is not None:
+                            told.registers[i] = value
+                            told.known |= 1 << i
+            except BaseException as failure:  # pylint: disable=broad-except
+                self.failure = failure
+
+        if self.failure:
+            return 0
+        try:
+            names = [name.decode() for name in itertools.takewhile(bool, registers)]
+            threads = sorted(self.inferior.threads(), key=lambda thread: thread.num)[:limit]
+            virtq_in_thread(threads[0], look)
+        except BaseException as failure:  # pylint: disable=broad-except
+            self.failure = failure
+        return 0 if self.failure else len(threads)
 
     def wait(self, _, interval_ms):
         """Callback between two samples."""

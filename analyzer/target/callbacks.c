@@ -18,7 +18,10 @@
 #include "target/block_cache.h"
 #include "target/elf_reader.h"
 #include "target/proc.h"
+#include "target/prstatus.h"
+#include "target/syscall.h"
 #include "target/target_internal.h"
+#include "target/text.h"
 
 struct callbacks_target {
 	struct target base;
@@ -26,6 +29,8 @@ struct callbacks_target {
 	void *argument;
 	char *description;
 	int directory; /**< /proc/PID of a process on this machine; -1: none. */
+	size_t (*threads)(void *argument, const char *const *registers,
+			  struct virtq_thread *threads, size_t threads_max);
 	struct block_cache cache;
 };
 
@@ -157,17 +162,96 @@ static void callbacks_refresh(struct target *base)
 	block_cache_clear(&((struct callbacks_target *)base)->cache);
 }
 
+/** Asked for first; then come those with DWARF numbers from 0 on, without the stack pointer's. */
+enum { PC, SP, DWARF_0 };
+
+/** gdb's names of the registers that tell what a thread does, and a NULL. */
+static const char *const *register_names(const struct target_info *info)
+{
+	static const char *const x86_64[] = { "pc", "sp", "rax", "rdx", "rcx", "rbx", "rsi", "rdi",
+					      "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13",
+					      "r14", "r15", "orig_rax", NULL };
+	static const char *const aarch64[] = {
+		"pc", "sp", "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10",
+		"x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21",
+		"x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30", "sp", NULL
+	};
+	static const char *const s390x[] = { "pc", "sp", "r0", "r1", "r2", "r3", "r4", "r5", "r6",
+					     "r7", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+					     "r15", NULL };
+	static const char *const other[] = { "pc", "sp", NULL };
+
+	if (info->pointer_size != 8)
+		return other;
+	return info->machine == EM_X86_64 ? x86_64 : info->machine == EM_AARCH64 ? aarch64 :
+	       info->machine == EM_S390 ? s390x : other;
+}
+
+/** As the reader of a core makes it from NT_PRSTATUS. */
+static struct target_thread make_thread(const struct target_info *info, const char *const *names,
+					const struct virtq_thread *told)
+{
+	struct target_thread thread = { .tid = told->tid };
+
+	snprintf(thread.name, sizeof(thread.name), "%.31s", told->name);
+	text_make_printable(thread.name);
+	thread.has_pc = told->known >> PC & told->known >> SP & 1;
+	thread.pc = told->registers[PC];
+	thread.sp = told->registers[SP];
+	for (size_t i = DWARF_0; names[i]; i++) {
+		size_t number = i - DWARF_0;
+
+		if (!(told->known >> i & 1) ||
+		    !prstatus_register(info->machine, info->pointer_size, (int)number))
+			continue;
+		thread.registers[number] = told->registers[i];
+		thread.registers_known |= UINT64_C(1) << number;
+	}
+	/* orig_rax is behind the 16 others */
+	enum { ORIGINAL = DWARF_0 + 16, ALL = 0xffff };
+	if (info->machine == EM_X86_64 && told->known >> ORIGINAL & 1 &&
+	    thread.registers_known == ALL)
+		syscall_from_registers(info->machine, told->registers[ORIGINAL], NULL, &thread);
+	return thread;
+}
+
+static struct virtq_error *ask_for_threads(struct callbacks_target *target,
+					   struct target_thread **threads_ret, size_t *num_ret)
+{
+	enum { THREADS_MAX = 4096 };
+	const struct target_info *info = &target->base.info;
+	const char *const *names = register_names(info);
+	_cleanup_free_ struct virtq_thread *told = array_new(THREADS_MAX, sizeof(*told));
+
+	if (!told)
+		return &virtq_error_no_memory;
+	size_t num = target->threads ?
+		target->threads(target->argument, names, told, THREADS_MAX) : 0;
+	if (!num)
+		return error_new(VIRTQ_ERROR_UNSUPPORTED, "%s does not tell what they do",
+				 target->description);
+	if (num > THREADS_MAX)
+		num = THREADS_MAX;
+	struct target_thread *threads = array_new(num, sizeof(*threads));
+	if (!threads)
+		return &virtq_error_no_memory;
+	for (size_t i = 0; i < num; i++)
+		threads[i] = make_thread(info, names, &told[i]);
+	syscall_from_code(&target->base, threads, num);
+	*threads_ret = threads;
+	*num_ret = num;
+	return NULL;
+}
+
 static struct virtq_error *callbacks_get_threads(struct target *base,
 						 struct target_thread **threads_ret,
 						 size_t *num_ret)
 {
-	const struct callbacks_target *target = (struct callbacks_target *)base;
+	struct callbacks_target *target = (struct callbacks_target *)base;
 
 	if (target->directory >= 0)
 		return proc_get_threads(target->directory, &base->info, threads_ret, num_ret);
-	*threads_ret = NULL;
-	*num_ret = 0;
-	return NULL;
+	return ask_for_threads(target, threads_ret, num_ret);
 }
 
 static struct virtq_error *callbacks_get_eventfd_count(struct target *base, int fd,
@@ -225,6 +309,37 @@ static void place_executable(struct target *target, uint64_t bias)
 	elf_reader_module_clear(&module);
 }
 
+/** /proc of a process on this machine. What it tells is welcome, and not needed. */
+static void open_process(struct callbacks_target *target)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t length;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)target->base.info.pid);
+	target->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (target->directory < 0)
+		return;
+	struct virtq_error *error = proc_read(target->directory, "stat", &text, &length);
+	if (!error)
+		target->base.info.started = proc_start_time(text);
+	virtq_error_destroy(error);
+}
+
+/** The core that the debugger reads. What it tells is welcome, and not needed. */
+static void open_core(struct target *target, const char *path)
+{
+	const struct target_core_options options = { .executable = target->executable };
+	struct virtq_error *error = target_open_core(path, &options, &target->core);
+
+	if (!error && target->core->info.pid != target->info.pid) {
+		/* the file was replaced since the debugger opened it */
+		target_close(target->core);
+		target->core = NULL;
+	}
+	virtq_error_destroy(error);
+}
+
 struct virtq_error *target_open_callbacks(const struct virtq_callbacks *callbacks,
 					  uint16_t machine, enum byte_order order,
 					  uint8_t pointer_size, struct target **target_ret)
@@ -249,6 +364,7 @@ struct virtq_error *target_open_callbacks(const struct virtq_callbacks *callback
 			},
 		},
 		.read = callbacks->read,
+		.threads = callbacks->threads,
 		.argument = callbacks->argument,
 		.directory = -1,
 		.description = strdup(callbacks->description ?: "the debugger"),
@@ -263,14 +379,11 @@ struct virtq_error *target_open_callbacks(const struct virtq_callbacks *callback
 		target_close(base);
 		return &virtq_error_no_memory;
 	}
-	if (callbacks->pid > 0) {
-		char path[32];
-
-		base->info.pid = callbacks->pid;
-		snprintf(path, sizeof(path), "/proc/%d", callbacks->pid);
-		/* what it tells is welcome, and not needed */
-		target->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
+	base->info.pid = callbacks->pid > 0 ? callbacks->pid : 0;
+	if (base->info.pid && callbacks->is_local)
+		open_process(target);
+	if (base->info.pid && callbacks->core)
+		open_core(base, callbacks->core);
 	place_executable(base, callbacks->load_bias);
 	target_publish(base);
 	*target_ret = base;

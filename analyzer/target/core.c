@@ -344,24 +344,6 @@ static void core_read_many(struct target *base, struct target_request *requests,
 		requests[i].error = read_one((struct core_target *)base, &requests[i]);
 }
 
-/** The system calls of threads on a machine where the instruction has to be looked at. */
-static void complete_syscalls(struct target *base, struct target_thread *threads, size_t num)
-{
-	for (size_t i = 0; i < num; i++) {
-		uint8_t code[8];
-		struct target_request request = {
-			.address = threads[i].pc - 4, .buffer = code, .length = sizeof(code),
-		};
-
-		if (!threads[i].has_pc || threads[i].pc < 4 || threads[i].pc > UINT64_MAX - 8)
-			continue;
-		core_read_many(base, &request, 1);
-		syscall_from_registers(base->info.machine, 0, request.error ? NULL : code,
-				       &threads[i]);
-		virtq_error_destroy(request.error);
-	}
-}
-
 static struct virtq_error *core_get_threads(struct target *base,
 					    struct target_thread **threads_ret, size_t *num_ret)
 {
@@ -374,8 +356,8 @@ static struct virtq_error *core_get_threads(struct target *base,
 		threads[i] = core->threads[i];
 	if (base->recording)
 		recording_complete_threads(base->recording, threads, core->threads_num);
-	else if (base->info.machine == EM_AARCH64)
-		complete_syscalls(base, threads, core->threads_num);
+	else
+		syscall_from_code(base, threads, core->threads_num);
 	*threads_ret = threads;
 	*num_ret = core->threads_num;
 	return NULL;

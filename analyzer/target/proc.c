@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -66,6 +67,21 @@ bool proc_parse_stat(const char *text, char *name, size_t name_size, char *state
 	name[length] = 0;
 	text_make_printable(name);
 	return true;
+}
+
+uint64_t proc_start_time(const char *stat_text)
+{
+	unsigned long long ticks;
+	struct timespec boot, now;
+	const char *close = strrchr(stat_text, ')');
+	long hz = sysconf(_SC_CLK_TCK);
+
+	if (!close || hz <= 0 ||
+	    sscanf(close + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
+			      " %*d %*d %llu", &ticks) != 1 ||
+	    clock_gettime(CLOCK_BOOTTIME, &boot) < 0 || clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return 0;
+	return (uint64_t)(now.tv_sec - boot.tv_sec) + ticks / (unsigned long)hz;
 }
 
 /**

@@ -13,6 +13,9 @@ MUST_CHECK struct virtq_error *proc_read(int directory, const char *name, char *
 bool proc_parse_stat(const char *text, char *name, size_t name_size, char *state_ret,
 		     unsigned long *flags_ret);
 
+/** When the process of this stat was started, in seconds since 1970; 0 if it does not say. */
+uint64_t proc_start_time(const char *stat_text);
+
 /** As target_get_threads(). @param info of the target; its machine says what system calls mean. */
 MUST_CHECK struct virtq_error *proc_get_threads(int directory, const struct target_info *info,
 						struct target_thread **threads_ret,

@@ -17,7 +17,6 @@
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -230,22 +229,6 @@ static void process_read_many(struct target *base, struct target_request *reques
 /* ------------------------------------------------------------------ */
 /* /proc */
 
-/** When the process was started: field 22 of its stat, in clock ticks since boot. */
-static uint64_t read_start_time(const char *stat_text)
-{
-	unsigned long long ticks;
-	struct timespec boot, now;
-	const char *close = strrchr(stat_text, ')');
-	long hz = sysconf(_SC_CLK_TCK);
-
-	if (!close || hz <= 0 ||
-	    sscanf(close + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
-			      " %*d %*d %llu", &ticks) != 1 ||
-	    clock_gettime(CLOCK_BOOTTIME, &boot) < 0 || clock_gettime(CLOCK_REALTIME, &now) < 0)
-		return 0;
-	return (uint64_t)(now.tv_sec - boot.tv_sec) + ticks / (unsigned long)hz;
-}
-
 /** "start-end perms offset device inode   path"; @return false if no file is mapped. */
 static bool parse_mapping(char *line, struct target_mapping *mapping_ret)
 {
@@ -352,7 +335,7 @@ static struct virtq_error *check_alive(struct process_target *process, pid_t pid
 	if (!proc_parse_stat(text, name, sizeof(name), &state, &flags))
 		return error_new(VIRTQ_ERROR_BAD_DATA, "/proc/%d/stat cannot be understood",
 				 (int)pid);
-	process->base.info.started = read_start_time(text);
+	process->base.info.started = proc_start_time(text);
 	if (flags & PF_KTHREAD)
 		return error_new(VIRTQ_ERROR_INVALID_ARGUMENT,
 				 "process %d (%s) is a kernel thread, not a QEMU", (int)pid, name);

@@ -136,3 +136,20 @@ void syscall_from_registers(uint16_t machine, uint64_t original, const uint8_t *
 	else if (machine == EM_AARCH64)
 		from_aarch64(code, thread);
 }
+
+void syscall_from_code(struct target *target, struct target_thread *threads, size_t num)
+{
+	for (size_t i = 0; i < num && target->info.machine == EM_AARCH64; i++) {
+		uint8_t code[8];
+		struct target_request request = {
+			.address = threads[i].pc - 4, .buffer = code, .length = sizeof(code),
+		};
+
+		if (!threads[i].has_pc || threads[i].pc < 4 || threads[i].pc > UINT64_MAX - 8)
+			continue;
+		target->ops->read_many(target, &request, 1);
+		syscall_from_registers(target->info.machine, 0, request.error ? NULL : code,
+				       &threads[i]);
+		virtq_error_destroy(request.error);
+	}
+}

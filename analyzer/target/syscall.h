@@ -3,7 +3,7 @@
 #ifndef VIRTQ_TARGET_SYSCALL_H
 #define VIRTQ_TARGET_SYSCALL_H
 
-#include "target/target.h"
+#include "target/target_internal.h"
 
 /**
  * Set the thread's syscall, and its futex if it waits for a mutex, from the
@@ -22,5 +22,8 @@ void syscall_describe(uint16_t machine, uint64_t number, const uint64_t argument
  */
 void syscall_from_registers(uint16_t machine, uint64_t original, const uint8_t *code,
 			    struct target_thread *thread);
+
+/** The same of a machine (aarch64) whose registers do not say without the instruction there. */
+void syscall_from_code(struct target *target, struct target_thread *threads, size_t num);
 
 #endif

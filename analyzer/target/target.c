@@ -36,6 +36,7 @@ void target_close(struct target *target)
 	free(target->executable_name);
 	free(target->raw_auxv);
 	recording_destroy(target->recording);
+	target_close(target->core);
 	free(target);
 }
 
@@ -57,6 +58,8 @@ const void *target_get_raw_auxv(const struct target *target, size_t *length_ret)
 
 const char *target_get_fact(const struct target *target, const char *key)
 {
+	if (target->core)
+		return target_get_fact(target->core, key);
 	return target->recording ? recording_fact(target->recording, key) : NULL;
 }
 
@@ -70,6 +73,8 @@ const char *target_get_backtraces(const struct target *target)
 {
 	size_t length;
 
+	if (target->core)
+		return target_get_backtraces(target->core);
 	return target->recording ? recording_text(target->recording, RECORDING_BACKTRACES, &length) :
 				   NULL;
 }
@@ -82,6 +87,8 @@ void target_select_sample(struct target *target, bool first)
 
 const struct target_mapping *target_get_mappings(const struct target *target, size_t *num_ret)
 {
+	if (target->core)
+		return target_get_mappings(target->core, num_ret);
 	*num_ret = target->mappings_num;
 	return target->mappings;
 }
@@ -127,6 +134,8 @@ const struct target_mapping *target_find_executable(struct target *target)
 struct virtq_error *target_get_threads(struct target *target, struct target_thread **threads_ret,
 				       size_t *num_ret)
 {
+	if (target->core)
+		return target_get_threads(target->core, threads_ret, num_ret);
 	if (target->ops->get_threads)
 		return target->ops->get_threads(target, threads_ret, num_ret);
 	*threads_ret = NULL;
@@ -137,7 +146,9 @@ struct virtq_error *target_get_threads(struct target *target, struct target_thre
 struct virtq_error *target_get_activities(struct target *target,
 					  struct target_thread **threads_ret, size_t *num_ret)
 {
-	if (target->recording) {
+	if (target->core) {
+		TRY(target_get_activities(target->core, threads_ret, num_ret));
+	} else if (target->recording) {
 		TRY(recording_activities(target->recording, threads_ret, num_ret));
 	} else {
 		bool held = target->info.kind == TARGET_CORE || target->info.kind == TARGET_CALLBACKS;
@@ -157,7 +168,9 @@ struct virtq_error *target_get_eventfd_count(struct target *target, int fd, uint
 	struct virtq_error *error;
 	uint64_t count = 0;
 
-	if (target->recording)
+	if (target->core)
+		error = target_get_eventfd_count(target->core, fd, &count);
+	else if (target->recording)
 		error = recording_eventfd_count(target->recording, fd, &count);
 	else if (target->ops->get_eventfd_count)
 		error = target->ops->get_eventfd_count(target, fd, &count);

@@ -54,6 +54,8 @@ struct target {
 	void *raw_auxv;
 	size_t raw_auxv_length;
 	struct recording *recording; /**< NULL: this is no snapshot. */
+	/** Callbacks: the core that the debugger reads, which tells what is no memory; NULL: none. */
+	struct target *core;
 
 	/** Run-time address of the main executable's ELF header; 0 if unknown. */
 	uint64_t header;

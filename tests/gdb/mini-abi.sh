@@ -14,7 +14,7 @@ fixtures/mini-qemu/make-core.sh "$mini" fixtures/mini-qemu/scenarios/stuck.scn "
 # "struct.member offset size" of every member, and "struct size".
 cat >"$tap_dir/describe.py" <<'END'
 import re
-for cls in (VirtqOptions, VirtqCallbacks, VirtqAnalysisOptions, VirtqRenderOptions, VirtqReportOptions):
+for cls in (VirtqOptions, VirtqThread, VirtqCallbacks, VirtqAnalysisOptions, VirtqRenderOptions, VirtqReportOptions):
     name = re.sub("(?<!^)([A-Z])", r"_\1", cls.__name__).lower()
     for member, _ in cls._fields_:
         field = getattr(cls, member)
@@ -45,7 +45,7 @@ python=$(batch gdb -ex "source $top/gdb-plugin/virtq.py" -ex "source $tap_dir/de
 check "virtq.py declares what virtq.h has" "${CC:-gcc}" -Ianalyzer -o "$tap_dir/abi" "$tap_dir/abi.c"
 equal "virtq.py's structures are virtq.h's" "$("$tap_dir/abi")" "$python"
 # A member at the end that virtq.py does not know would only show in the size, or not even there.
-for name in options callbacks analysis_options render_options report_options; do
+for name in options thread callbacks analysis_options render_options report_options; do
     equal "virtq.py knows every member of struct virtq_$name" \
         "$(sed -n "/^struct virtq_$name {/,/^}/p" analyzer/virtq.h | sed 's,/\*.*\*/,,; /\/\*/,/\*\//d' | grep -c '; *$' |
             awk '{ print $1 - 1 }')" "$(grep -c "^virtq_$name\\." <<<"$python")"

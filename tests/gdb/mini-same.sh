@@ -18,6 +18,37 @@ for variant in 5.2 7.2 10.0 10.2 7.2-nopie 7.2-static-pie 7.2-split; do
     done
 done
 
+# What threads do: who sleeps, who waits for which mutex, and who holds it. By the core's notes, and, as through gdbserver,
+# by the registers that gdb has.
+for scenario in iothread-busy old-glib held-tracked; do
+    fixtures/mini-qemu/make-core.sh "$mini-7.2" "fixtures/mini-qemu/scenarios/$scenario.scn" "$tap_dir/core" \
+        >"$tap_dir/core.log" 2>&1 || { tap_result 1 "$scenario: a core"; continue; }
+    told=$(plain "$("$VIRTQ" "$tap_dir/core")")
+    for form in "${forms[@]}"; do
+        equal "$scenario, $form" "$told" "$(plain "$(part "$(in_gdb "$form" "$mini-7.2" "$tap_dir/core" -- virtq)" virtq)")"
+    done
+    output=$(in_gdb python "$mini-7.2" "$tap_dir/core" -- 'python virtq_core = lambda inferior: None' virtq)
+    equal "$scenario, by registers" "$told" "$(plain "$(part "$output" virtq)")"
+done
+fixtures/mini-qemu/make-core.sh "$mini-7.2" fixtures/mini-qemu/scenarios/iothread-busy.scn "$tap_dir/core" >"$tap_dir/core.log" 2>&1 ||
+    no_go "a core"
+output=$(in_gdb python "$mini-7.2" "$tap_dir/core" -- 'python virtq_core = lambda inferior: None' "virtq --json")
+threads='[.threads[] | [.activity, ."lock-owner"]]'
+equal "what threads do, by registers" "$("$VIRTQ" --json "$tap_dir/core" | jq -c "$threads")" \
+    "$(part "$output" "virtq --json" | jq -c "$threads")"
+contains "a thread waits for a mutex" "$(part "$output" "virtq --json" | jq -c "$threads")" '["locking",'
+output=$(in_gdb python "$mini-7.2" "$tap_dir/core" -ex 'python virtq_core = lambda inferior: None' -ex "thread 2" -ex up -- \
+    frame "info threads" virtq "info threads " "frame ")
+for command in frame "info threads"; do
+    equal "the same after threads were looked at: $command" "$(part "$output" "$command")" "$(part "$output" "$command ")"
+done
+# The file that gdb opened may be another one's by now: what threads do is then what the registers say.
+cp "$tap_dir/core" "$tap_dir/first"
+fixtures/mini-qemu/make-core.sh "$mini-7.2" fixtures/mini-qemu/scenarios/idle.scn "$tap_dir/core" >"$tap_dir/core.log" 2>&1 ||
+    no_go "a core"
+output=$(in_gdb python "$mini-7.2" "$tap_dir/first" -- "shell mv $tap_dir/core $tap_dir/first" virtq)
+contains "a core that was replaced" "$(part "$output" virtq)" "waits for a mutex that thread"
+
 # gdb believes its user that this is the binary, so it reads more from it than the command line
 core "$mini-7.2-no-build-id" || no_go "a core"
 for form in "${forms[@]}"; do
@@ -39,7 +70,6 @@ for machine in aarch64 s390x; do
         continue
     fi
     core "$mini-7.2-$machine" || { tap_result 1 "$machine: a core"; continue; }
-    # gdb takes what qemu-user did not save for zeros, so a name is missing
     output=$(GDB=gdb-multiarch in_gdb python "$mini-7.2-$machine" "$tap_dir/core" -- virtq)
     equal "$machine" "$(plain "$("$VIRTQ" -e "$mini-7.2-$machine" "$tap_dir/core")")" \
         "$(plain "$(part "$output" virtq)")"
@@ -65,6 +95,47 @@ done
 for form in "${forms[@]}"; do
     contains "a snapshot of a process, $form: the queue" "$(in_gdb "$form" "$mini-7.2" "$tap_dir/live.snapshot" -- "virtq -q")" \
         "disk0 queue 0 (request)"
+done
+kill "$live_PID"
+wait "$live_PID" 2>/dev/null
+
+# While gdb does not hold it, the command line sees what its threads do; gdb then says the same of it, and of its snapshot.
+coproc live { exec "$mini-7.2" fixtures/mini-qemu/scenarios/iothread-busy.scn --wait; }
+read -r _ pid <&"${live[0]}"
+told=$(plain "$("$VIRTQ" --once "$pid")")
+"$VIRTQ" snapshot --interval=0.1 "$pid" -o "$tap_dir/busy.snapshot" || no_go "a snapshot of a process"
+contains "threads of a process" "$told" "waits for a mutex that thread"
+server=$(another_gdb server) || server=
+[[ -n $server ]] || skip "threads through gdbserver" "$(tail -n 1 "$tap_dir/why")"
+for form in "${forms[@]}"; do
+    equal "threads of a process, $form" "$told" "$(plain "$(part "$(in_gdb "$form" -p "$pid" -- virtq)" virtq)")"
+    equal "threads of a snapshot, $form" "$told" \
+        "$(plain "$(part "$(in_gdb "$form" "$mini-7.2" "$tap_dir/busy.snapshot" -- virtq)" virtq)")"
+    [[ -n $server ]] || continue
+    serve "$pid"
+    output=$(part "$(in_gdb "$form" "$mini-7.2" -iex 'set sysroot /' -ex "target remote $remote" -- virtq detach)" virtq)
+    if [[ $form == python ]]; then
+        contains "threads through gdbserver, $form" "$output" "waits for a mutex that thread"
+        equal "threads through gdbserver, $form: nothing is missing" "" "$(grep "is incomplete" <<<"$output")"
+    else
+        contains "threads through gdbserver, $form: not known" "$output" "does not tell what they do"
+    fi
+done
+kill "$live_PID"
+wait "$live_PID" 2>/dev/null
+
+# Ages of requests are told by the host's clock, which gdb's process shares with QEMU.
+coproc live { exec "$mini-7.2" fixtures/mini-qemu/scenarios/held-tracked.scn --wait; }
+read -r _ pid <&"${live[0]}"
+"$VIRTQ" snapshot --once "$pid" -o "$tap_dir/held.snapshot" || no_go "a snapshot of a process"
+told=$("$VIRTQ" --once "$tap_dir/held.snapshot")
+contains "ages of requests" "$told" " ago;"
+ages='[.devices[].queues[].requests[]? | .["age-ns"] > 0]'
+for form in "${forms[@]}"; do
+    equal "ages in a snapshot, $form" "$(plain "$told")" \
+        "$(plain "$(part "$(in_gdb "$form" "$mini-7.2" "$tap_dir/held.snapshot" -- virtq)" virtq)")"
+    output=$(part "$(in_gdb "$form" -p "$pid" -- "virtq --json")" "virtq --json")
+    equal "ages in a process, $form" "$("$VIRTQ" --once --json "$pid" | jq -c "$ages")" "$(jq -c "$ages" <<<"$output")"
 done
 kill "$live_PID"
 finish

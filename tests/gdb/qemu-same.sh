@@ -14,10 +14,14 @@ for series in 7.2 10; do
     for form in "${forms[@]}"; do
         same_answers "QEMU $series live" "$form" "$vm_pid" -p "$vm_pid"
         same_answers "QEMU $series core" "$form" "$tap_dir/core" "$VM_QEMU" "$tap_dir/core"
+        contains "QEMU $series core, $form: the main loop sleeps" "$(part "$output" "virtq show disk0:0")" \
+            "  listener    main loop, thread $vm_pid: polling (ppoll)"
         [[ -n $server ]] || continue
         serve "$vm_pid"
         same_answers "QEMU $series through gdbserver" "$form" "$vm_pid" "$VM_QEMU" -iex 'set sysroot /' \
             -ex "target remote $remote"
+        [[ $form != python ]] || contains "QEMU $series through gdbserver: the main loop sleeps" \
+            "$(part "$output" "virtq show disk0:0")" "  listener    main loop, thread $vm_pid: polling (ppoll)"
         reads=$(sed -n 's/^read through gdb: \([0-9]*\) reads, .*/\1/p' <<<"$output")
         check "QEMU $series through gdbserver, $form: few reads (${reads:-unknown})" test "${reads:-1000}" -le 450
     done

@@ -241,6 +241,90 @@ static void callbacks_tell_the_first_bad_address(void **state)
 	target_close(target);
 }
 
+/** Of three threads: one in ppoll, one that waits for a mutex, and one without registers. */
+static size_t tell_threads(void *argument, const char *const *registers,
+			   struct virtq_thread *threads, size_t threads_max)
+{
+	static const struct {
+		const char *name;
+		uint64_t values[2];
+	} told[] = {
+		{ "pc", { 0x1010, 0x1020 } }, { "sp", { 0x3000, 0x3008 } },
+		{ "rsp", { 0x3000, 0x3008 } }, { "rax", { (uint64_t)-514, (uint64_t)-512 } },
+		{ "orig_rax", { 271, 202 } }, { "rdi", { 1, 0x3040 } }, { "rsi", { 2, 128 } },
+	};
+
+	assert_true(threads_max >= 3);
+	for (size_t i = 0; registers[i]; i++) {
+		assert_true(i < VIRTQ_THREAD_REGISTERS);
+		for (size_t j = 0; j < 2; j++) {
+			for (size_t k = 0; k < ARRAY_SIZE(told); k++)
+				if (strcmp(told[k].name, registers[i]) == 0)
+					threads[j].registers[i] = told[k].values[j];
+			threads[j].known |= UINT64_C(1) << i;
+		}
+	}
+	for (int i = 0; i < 3; i++)
+		threads[i].tid = 100 + i;
+	memcpy(threads[1].name, "IO iot\0330", 9);
+	++*(int *)argument;
+	return 3;
+}
+
+static void callbacks_tell_of_threads(void **state)
+{
+	int calls = 0;
+	const struct virtq_callbacks callbacks = {
+		.read = read_page_one_and_three, .threads = tell_threads, .argument = &calls,
+	};
+	struct target_thread *threads;
+	struct target *target;
+	size_t num;
+
+	(void)state;
+	assert_ok(target_open_callbacks(&callbacks, 62, LITTLE_ENDIAN_ORDER, 8, &target));
+	assert_int_equal(calls, 0); /* nobody needs them yet */
+	assert_ok(target_get_activities(target, &threads, &num));
+	assert_int_equal(calls, 1);
+	assert_int_equal(num, 3);
+	assert_int_equal(threads[0].tid, 100);
+	assert_string_equal(threads[0].syscall, "ppoll");
+	assert_true(threads[0].has_pc);
+	assert_int_equal(threads[0].pc, 0x1010);
+	assert_int_equal(threads[0].registers_known, 0xffff);
+	assert_int_equal(threads[0].registers[7], 0x3000);
+	assert_int_equal(threads[0].futex, 0);
+	assert_string_equal(threads[1].syscall, "futex");
+	assert_int_equal(threads[1].futex, 0x3040);
+	assert_string_equal(threads[1].name, "IO iot?0");
+	assert_int_equal(threads[2].tid, 102);
+	assert_string_equal(threads[2].syscall, "");
+	assert_false(threads[2].has_pc || threads[2].in_user_mode || threads[2].state);
+	free(threads);
+	target_close(target);
+}
+
+static void callbacks_say_that_threads_are_not_known(void **state)
+{
+	const struct virtq_callbacks callbacks = {
+		.read = read_page_one_and_three,
+		.description = "gdb inferior 1",
+		.pid = 1,
+		.core = "/nonexistent/core",
+	};
+	struct target_thread *threads;
+	struct target *target;
+	uint64_t count;
+	size_t num;
+
+	(void)state;
+	assert_ok(target_open_callbacks(&callbacks, 62, LITTLE_ENDIAN_ORDER, 8, &target));
+	assert_error(target_get_threads(target, &threads, &num), VIRTQ_ERROR_UNSUPPORTED, 0,
+		     "gdb inferior 1 does not tell what they do");
+	assert_error(target_get_eventfd_count(target, 3, &count), VIRTQ_ERROR_UNSUPPORTED, 0, NULL);
+	target_close(target);
+}
+
 /* ------------------------------------------------------------------ */
 /* Processes */
 
@@ -558,6 +642,8 @@ int main(void)
 		cmocka_unit_test(strings_may_end_where_memory_ends),
 		cmocka_unit_test(observer_and_statistics_see_what_was_read),
 		cmocka_unit_test(callbacks_tell_the_first_bad_address),
+		cmocka_unit_test(callbacks_tell_of_threads),
+		cmocka_unit_test(callbacks_say_that_threads_are_not_known),
 		cmocka_unit_test(own_process_can_be_read),
 		cmocka_unit_test(unmapped_page_fails_only_its_request),
 		cmocka_unit_test(many_requests_take_few_calls),
