@@ -43,6 +43,21 @@ static bool call(struct callbacks_target *target, uint64_t address, void *buffer
 	return target->read(target->argument, address, buffer, length) == 0;
 }
 
+/** Why nothing can be read at @address: the debugger does not say, but its core may. */
+static struct virtq_error *explain(struct callbacks_target *target, uint64_t address)
+{
+	struct target *core = target->base.core;
+	uint8_t byte;
+	struct target_request request = { .address = address, .buffer = &byte, .length = 1 };
+
+	if (core)
+		core->ops->read_many(core, &request, 1);
+	return request.error ? request.error :
+			       error_address(VIRTQ_ERROR_UNMAPPED, address,
+					     "0x%" PRIx64 " cannot be read through %s", address,
+					     target->description);
+}
+
 /** The callback does not say how far it came, so ask page by page. */
 static struct virtq_error *read_by_pages(struct callbacks_target *target,
 					 const struct target_request *request)
@@ -56,9 +71,7 @@ static struct virtq_error *read_by_pages(struct callbacks_target *target,
 		if (step > request->length - done)
 			step = request->length - done;
 		if (!call(target, address, (uint8_t *)request->buffer + done, step))
-			return error_address(VIRTQ_ERROR_UNMAPPED, address,
-					     "0x%" PRIx64 " cannot be read through %s", address,
-					     target->description);
+			return explain(target, address);
 		done += step;
 	}
 	return NULL;
@@ -141,6 +154,42 @@ static void fetch(struct callbacks_target *target, const struct target_request *
 	}
 }
 
+/** Is it mapped from QEMU's binary, which the debugger was given? */
+static bool is_in_executable(struct target *core, uint64_t address)
+{
+	const struct target_mapping *mapping = target_find_mapping(core, address);
+	const struct target_mapping *executable = mapping ? target_find_executable(core) : NULL;
+
+	return executable && strcmp(mapping->path, executable->path) == 0;
+}
+
+/**
+ * Has the core the bytes that were read? Where it has not, gdb shows zeros, as
+ * for guest RAM that was not saved, or what the binary has there. That may be so
+ * for what was never written, which only gdb's user knows without build-ids.
+ */
+static struct virtq_error *check_saved(const struct callbacks_target *target,
+				       const struct target_request *request)
+{
+	struct target *core = target->base.core;
+
+	for (size_t done = 0, step; core && done < request->length; done += step) {
+		uint8_t page[TARGET_PAGE_SIZE];
+		struct target_request again = { .address = request->address + done, .buffer = page };
+
+		step = page_left(again.address);
+		if (step > request->length - done)
+			step = request->length - done;
+		again.length = step;
+		core->ops->read_many(core, &again, 1);
+		if (again.error && !(again.error->code == VIRTQ_ERROR_NOT_SAVED &&
+				     is_in_executable(core, again.address)))
+			return again.error;
+		virtq_error_destroy(again.error);
+	}
+	return NULL;
+}
+
 static void callbacks_read_many(struct target *base, struct target_request *requests, size_t num)
 {
 	struct callbacks_target *target = (struct callbacks_target *)base;
@@ -154,6 +203,8 @@ static void callbacks_read_many(struct target *base, struct target_request *requ
 				      request->length) &&
 		    !call(target, request->address, request->buffer, request->length))
 			request->error = read_by_pages(target, request);
+		if (!request->error)
+			request->error = check_saved(target, request);
 	}
 }
 
