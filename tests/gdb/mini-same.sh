@@ -87,6 +87,13 @@ for form in "${forms[@]}"; do
     equal "a snapshot, $form: virtq --json" "$devices" "$(part "$output" "virtq --json" | jq .devices)"
 done
 
+# bash forgets live_PID as soon as it knows that the process has gone.
+stop_live() {
+    local child=$live_PID
+    kill "$child"
+    wait "$child" 2>/dev/null
+}
+
 coproc live { exec "$mini-7.2" fixtures/mini-qemu/scenarios/stuck.scn --wait; }
 read -r _ pid <&"${live[0]}"
 for form in "${forms[@]}"; do
@@ -97,8 +104,7 @@ for form in "${forms[@]}"; do
     contains "a snapshot of a process, $form: the queue" "$(in_gdb "$form" "$mini-7.2" "$tap_dir/live.snapshot" -- "virtq -q")" \
         "disk0 queue 0 (request)"
 done
-kill "$live_PID"
-wait "$live_PID" 2>/dev/null
+stop_live
 
 # While gdb does not hold it, the command line sees what its threads do; gdb then says the same of it, and of its snapshot.
 coproc live { exec "$mini-7.2" fixtures/mini-qemu/scenarios/iothread-busy.scn --wait; }
@@ -122,8 +128,7 @@ for form in "${forms[@]}"; do
         contains "threads through gdbserver, $form: not known" "$output" "does not tell what they do"
     fi
 done
-kill "$live_PID"
-wait "$live_PID" 2>/dev/null
+stop_live
 
 # Ages of requests are told by the host's clock, which gdb's process shares with QEMU.
 coproc live { exec "$mini-7.2" fixtures/mini-qemu/scenarios/held-tracked.scn --wait; }
@@ -138,5 +143,5 @@ for form in "${forms[@]}"; do
     output=$(part "$(in_gdb "$form" -p "$pid" -- "virtq --json")" "virtq --json")
     equal "ages in a process, $form" "$("$VIRTQ" --once --json "$pid" | jq -c "$ages")" "$(jq -c "$ages" <<<"$output")"
 done
-kill "$live_PID"
+stop_live
 finish
