@@ -81,7 +81,7 @@ static void set_ages(const struct virtq_session *session, uint64_t recorded_ns,
 	if (info->kind == TARGET_PROCESS || (info->started && !info->is_snapshot))
 		qemu_set_ages(sample, sample->time_ns,
 			      uptime_ns(info->started, seconds < 0 ? 0 : (uint64_t)seconds));
-	else if (info->is_snapshot && fact_is_yes(session->target, "live") && started)
+	else if (recorded_ns && fact_is_yes(session->target, "live") && started)
 		qemu_set_ages(sample, recorded_ns,
 			      uptime_ns(started, fact_number(session->target, "time")));
 	else
