@@ -773,7 +773,7 @@ static const struct requests_kind *kind_of(struct sampler *sampler, const struct
 static bool is_of_interest(const struct device *device, const struct queue *queue)
 {
 	if (!queue->readable || !queue->set_up || !fact_known(queue->inuse) ||
-	    queue->vring_num.value > VRING_NUM_MAX)
+	    !queue->vring_num.value || queue->vring_num.value > VRING_NUM_MAX)
 		return false;
 	return requests_wanted(queue) ||
 	       (has_available(queue) && (queue->kind != QUEUE_PREPOSTED || fact_true(device->broken))) ||

@@ -6,7 +6,8 @@
  * and used <= last_avail <= shadow_avail <= avail, so they are read from the
  * lagging to the leading one: used ring, VirtQueue, available ring. Then
  * VirtQueue and used ring are read again; if they changed, the reading is
- * torn and is repeated. All queues of a device share one batch of reads.
+ * torn and is repeated. A ring that was replaced meanwhile is not read at all:
+ * only what was checked of the queue before is kept. All queues of a device share one batch of reads.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -312,22 +313,6 @@ static struct virtq_error *take_errors(struct reading *reading)
 	return gone;
 }
 
-/** Make facts of what was read. */
-static struct virtq_error *decode(const struct qemu *qemu, const struct device *device,
-				  struct reading *reading, bool torn)
-{
-	struct queue *queue = reading->queue;
-
-	if (was_read(reading, reading->virtqueue))
-		queue_read_facts(qemu, reading->virtqueue, queue);
-	queue->torn = torn;
-	if (queue->packed)
-		decode_packed(reading);
-	else
-		decode_split(reading, device_byte_order(device));
-	return take_errors(reading);
-}
-
 /** The ring's facts of a queue whose areas could not be found. */
 static void ring_unreadable(struct queue *queue)
 {
@@ -343,10 +328,60 @@ static void ring_unreadable(struct queue *queue)
 		queue->used_event = queue->avail_event = fact_unreadable();
 }
 
-/** All pending readings in one batch; the torn ones stay pending, except in the last attempt. */
+/** Is the ring where and as long as it was when its areas were looked for? */
+static bool is_same_ring(const struct qemu *qemu, const struct reading *reading)
+{
+	const struct queue *queue = reading->queue;
+	const struct {
+		enum qemu_query member;
+		struct fact was;
+	} members[] = {
+		{ QEMU_VirtQueue_vring_num, queue->vring_num },
+		{ QEMU_VirtQueue_vring_desc, queue->vring_desc },
+		{ QEMU_VirtQueue_vring_avail, queue->vring_avail },
+		{ QEMU_VirtQueue_vring_used, queue->vring_used },
+	};
+
+	if (!was_read(reading, reading->virtqueue))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		if (member_get(qemu, reading->virtqueue, members[i].member) != members[i].was.value)
+			return false;
+	}
+	return true;
+}
+
+/** Make facts of what was read, and say whether it is to be read again. */
+static struct virtq_error *decode(const struct qemu *qemu, const struct device *device,
+				  struct reading *reading)
+{
+	struct queue *queue = reading->queue;
+
+	/* the device was reset or unplugged: what was checked before remains, and what was
+	 * read just now is of no ring any more */
+	if (!is_same_ring(qemu, reading)) {
+		queue->torn = true;
+		reading->pending = false;
+		ring_unreadable(queue);
+		sampler_set_problem(&queue->ring_problem,
+				    error_new(VIRTQ_ERROR_NOT_FOUND,
+					      "the queue was set up anew while it was read"));
+		return take_errors(reading);
+	}
+	queue->torn = reading->pending = is_torn(qemu, reading);
+	if (was_read(reading, reading->virtqueue))
+		queue_read_facts(qemu, reading->virtqueue, queue);
+	if (queue->packed)
+		decode_packed(reading);
+	else
+		decode_split(reading, device_byte_order(device));
+	return take_errors(reading);
+}
+
+/** All pending readings in one batch; the torn ones stay pending. */
 static struct virtq_error *read_pending(const struct qemu *qemu, const struct device *device,
 					struct reading *readings, size_t num,
-					struct target_request *requests, bool last)
+					struct target_request *requests)
 {
 	struct virtq_error *gone = NULL;
 	size_t request_num = 0;
@@ -364,9 +399,7 @@ static struct virtq_error *read_pending(const struct qemu *qemu, const struct de
 
 		if (!reading->pending)
 			continue;
-		bool torn = is_torn(qemu, reading);
-		struct virtq_error *error = decode(qemu, device, reading, torn);
-		reading->pending = torn && !last;
+		struct virtq_error *error = decode(qemu, device, reading);
 		if (!gone)
 			gone = error;
 		else
@@ -454,7 +487,7 @@ struct virtq_error *rings_read(struct sampler *sampler, struct device *device)
 
 	TRY(locate_all(sampler, device, readings, num, requests));
 	for (int attempt = 1; attempt <= ATTEMPTS; attempt++)
-		TRY(read_pending(qemu, device, readings, num, requests, attempt == ATTEMPTS));
+		TRY(read_pending(qemu, device, readings, num, requests));
 	return NULL;
 }
 

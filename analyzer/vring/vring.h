@@ -74,7 +74,8 @@ static inline bool vring_packed_is_available(uint16_t flags, bool wrap)
 
 /**
  * How far position (@idx, @wrap) is ahead of (@from_idx, @from_wrap), in
- * descriptors, on the circle of 2 * @num that slot and wrap counter make.
+ * descriptors, on the circle of 2 * @num that slot and wrap counter make; 0 of
+ * no ring, or of one longer than VRING_NUM_MAX.
  */
 static inline unsigned int vring_packed_distance(unsigned int idx, bool wrap, unsigned int from_idx,
 						 bool from_wrap, unsigned int num)
@@ -83,7 +84,9 @@ static inline unsigned int vring_packed_distance(unsigned int idx, bool wrap, un
 	unsigned int position = idx + (wrap ? 0 : num);
 	unsigned int from = from_idx + (from_wrap ? 0 : num);
 
-	return num ? (position + 2 * num - from) % (2 * num) : 0;
+	if (!num || num > VRING_NUM_MAX)
+		return 0;
+	return (position + 2 * num - from) % (2 * num);
 }
 
 #endif

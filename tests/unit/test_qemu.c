@@ -38,6 +38,7 @@ struct fixture {
 	struct builder_device *disk, *net;
 	struct sample sample;
 	char *all_problems;
+	unsigned int step; /**< Which one of several things is to happen. */
 };
 
 static void machine_init(struct fixture *fixture, enum byte_order order, uint8_t pointer_size)
@@ -1318,6 +1319,68 @@ static void test_packed_moves_on(void **state)
 	builder_deinit(&fixture->builder);
 }
 
+/** The device is unplugged, or set up anew by the guest, after the array of VirtQueues was read. */
+static void replace_ring(struct moving *moving)
+{
+	static const struct {
+		enum qemu_query member;
+		uint64_t value;
+	} steps[] = {
+		{ QEMU_VirtQueue_vring_num, 0 },
+		{ QEMU_VirtQueue_vring_num, 0x80000000 },
+		{ QEMU_VirtQueue_vring_num, 8 },
+		{ QEMU_VirtQueue_vring_desc, 0 },
+		{ QEMU_VirtQueue_vring_avail, BUILDER_RAM_GPA },
+		{ QEMU_VirtQueue_vring_used, BUILDER_RAM_GPA },
+	};
+
+	if (moving->reads == 2)
+		builder_set(&moving->fixture->builder, moving->trigger, steps[moving->fixture->step].member,
+			    steps[moving->fixture->step].value);
+}
+
+enum { REPLACE_RING_STEPS = 6 };
+
+/** What was checked stays: nothing divides by, or walks along, what it is now. */
+static void test_replaced(void **state)
+{
+	const struct builder_indices indices = { .avail = 2000, .shadow = 2000, .last = 2000,
+						 .used = 1990 };
+	unsigned int reads;
+
+	(void)state;
+	for (unsigned int i = 0; i < 2 * REPLACE_RING_STEPS; i++) {
+		struct fixture machine, *fixture = &machine;
+		bool packed = i & 1;
+
+		if (packed)
+			packed_machine(fixture);
+		else
+			machine_init(fixture, LITTLE_ENDIAN_ORDER, 8);
+		const struct builder_queue *ring = &fixture->disk->queues[0];
+		uint64_t num = builder_get(&fixture->builder, ring->virtqueue,
+					   QEMU_VirtQueue_vring_num);
+		if (!packed)
+			builder_set_indices(&fixture->builder, ring, &indices);
+		/* as one that refused a chain: a slot before last_avail_idx is looked at */
+		SET(fixture->disk->vdev, VirtIODevice_broken, 1);
+		SET(ring->virtqueue, VirtQueue_inuse, packed ? 1 : 9);
+		fixture->step = i / 2;
+		const struct queue *queue = sample_moving(fixture, replace_ring, &reads);
+		assert_true(reads >= 2);
+		assert_true(queue->torn && queue->set_up);
+		assert_fact(queue->vring_num, num);
+		assert_false(queue->requests_complete);
+		assert_non_null(strstr(queue->ring_problem, "set up anew"));
+		if (!packed)
+			assert_int_equal(queue->avail_idx.state, FACT_UNREADABLE);
+		/* the others are judged by what they say */
+		assert_false(find(fixture, fixture->disk)->queues[1].torn);
+		forget(fixture);
+		builder_deinit(&fixture->builder);
+	}
+}
+
 /* ---- Roles by pointer
  * ---------------------------------------------------------------------------- */
 
@@ -1801,6 +1864,7 @@ int main(void)
 		TEST(test_torn),
 		TEST(test_moves_later),
 		TEST(test_packed_moves_on),
+		TEST(test_replaced),
 		TEST(test_net_ctrl_queue),
 		TEST(test_balloon_queues),
 		TEST(test_vhost),

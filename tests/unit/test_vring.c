@@ -217,6 +217,9 @@ static void test_packed_distance_of_nonsense(void **state)
 		}
 	}
 	assert_int_equal(vring_packed_distance(5, true, 3, true, 0), 0);
+	/* twice as many are 0 in 32 bits */
+	assert_int_equal(vring_packed_distance(5, true, 3, true, 0x80000000), 0);
+	assert_int_equal(vring_packed_distance(5, true, 3, true, UINT32_MAX), 0);
 }
 
 int main(void)
