@@ -15,6 +15,7 @@
 #include "qemu/requests.h"
 #include "qemu/ring.h"
 #include "qemu/sample.h"
+#include "target/hold.h"
 
 /** Kinds of devices. One that is not here has no exact source. */
 static const struct requests_kind {
@@ -281,15 +282,21 @@ struct gathering {
 	uint8_t used[VRING_HEADER_SIZE + VRING_NUM_MAX * 8];
 };
 
+static struct virtq_error *read_part(struct gathering *gathering, unsigned int area,
+				     size_t offset, void *buffer, size_t length, const char *what)
+{
+	if (offset + length > gathering->areas[area].length)
+		return error_new(VIRTQ_ERROR_BAD_DATA,
+				 "%s: QEMU has mapped %llu bytes there, expected at least %zu", what,
+				 (unsigned long long)gathering->areas[area].length, offset + length);
+	return target_read(gathering->sampler->qemu->target,
+			   gathering->areas[area].hva + offset, buffer, length, what);
+}
+
 static struct virtq_error *read_area(struct gathering *gathering, unsigned int area,
 				     void *buffer, size_t length, const char *what)
 {
-	if (length > gathering->areas[area].length)
-		return error_new(VIRTQ_ERROR_BAD_DATA,
-				 "%s: QEMU has mapped %llu bytes there, expected at least %zu", what,
-				 (unsigned long long)gathering->areas[area].length, length);
-	return target_read(gathering->sampler->qemu->target, gathering->areas[area].hva, buffer,
-			   length, what);
+	return read_part(gathering, area, 0, buffer, length, what);
 }
 
 /** Complete a request with what its descriptors say; with the header, too, if it has no fields. */
@@ -615,15 +622,39 @@ static struct virtq_error *gather_from_ring(struct gathering *gathering, uint64_
 	return first_available(queue).state == FACT_KNOWN ? add_available_split(gathering) : NULL;
 }
 
-/** The used ring's index again: under vhost nothing else says whether the device goes on. */
+/**
+ * Does the ring say that more was used than was sampled? Under vhost nothing else
+ * does, and QEMU tells the guest before it counts itself.
+ */
 static struct virtq_error *has_used(struct gathering *gathering, bool *moved_ret)
 {
+	const struct queue *queue = gathering->queue;
 	uint8_t header[VRING_HEADER_SIZE];
 
 	TRY(read_area(gathering, RING_USED, header, sizeof(header), "used ring"));
-	*moved_ret = !fact_is(gathering->queue->used_ring_idx,
-			      vring_header_decode(header, gathering->order).idx);
+	*moved_ret |= !fact_is(queue->used_ring_idx,
+			       vring_header_decode(header, gathering->order).idx);
 	return NULL;
+}
+
+/**
+ * The same of a packed ring: is the slot used that QEMU is to use next? A ring that
+ * was overwritten says so, too, so it is no witness that the queue moved.
+ */
+static struct virtq_error *check_unused(struct gathering *gathering)
+{
+	const struct queue *queue = gathering->queue;
+	size_t slot = (size_t)queue->used_idx.value;
+	uint8_t flags[2];
+
+	if (!fact_known(queue->used_wrap_counter) || slot >= gathering->num)
+		return NULL;
+	TRY(read_part(gathering, RING_DESC, slot * CHAIN_DESC_SIZE + VRING_PACKED_DESC_FLAGS, flags,
+		      sizeof(flags), "descriptor at used_idx"));
+	if (!vring_packed_is_used(bytes_get_u16(flags, gathering->order),
+				  fact_true(queue->used_wrap_counter)))
+		return NULL;
+	return error_new(VIRTQ_ERROR_NOT_FOUND, "slot %zu is used, of which QEMU does not say so", slot);
 }
 
 static struct virtq_error *has_popped(const struct qemu *qemu, const struct queue *queue,
@@ -647,20 +678,61 @@ static struct virtq_error *has_popped(const struct qemu *qemu, const struct queu
 	return NULL;
 }
 
-/** Has a live queue moved on since it was sampled? What was found is of several moments then. */
+/** Has a live queue moved on since it was sampled? */
 static struct virtq_error *has_moved(struct gathering *gathering, bool *moved_ret)
 {
-	const struct qemu *qemu = gathering->sampler->qemu;
+	const struct queue *queue = gathering->queue;
 
-	*moved_ret = gathering->queue->torn;
-	if (!target_get_info(qemu->target)->live)
-		return NULL;
-	if (gathering->queue->vhost)
-		return gathering->queue->packed ? NULL : has_used(gathering, moved_ret);
-	return has_popped(qemu, gathering->queue, moved_ret);
+	if (!queue->vhost)
+		TRY(has_popped(gathering->sampler->qemu, queue, moved_ret));
+	return queue->packed ? check_unused(gathering) : has_used(gathering, moved_ret);
 }
 
-/** Descriptors of a request that ended meanwhile belong to the driver again: they prove nothing. */
+/**
+ * Gather from the ring of a live target. A request that ended since the queue was
+ * sampled is the driver's again: its descriptors, and what they point to, may by
+ * now be anything that the guest keeps there. Nothing of them is believed, or told
+ * to whoever records what is read, unless the queue is seen to stand still.
+ */
+static struct virtq_error *gather_live(struct gathering *gathering, uint64_t missing)
+{
+	struct queue *queue = gathering->queue;
+	size_t num = queue->request_num;
+	_cleanup_free_ struct request *requests = array_new(num, sizeof(*requests));
+	struct virtq_error *error, *problem = NULL;
+	struct target_hold hold;
+	bool moved = queue->torn;
+
+	if (!requests)
+		return &virtq_error_no_memory;
+	if (num)
+		memcpy(requests, queue->requests, num * sizeof(*requests));
+	target_hold(gathering->sampler->qemu->target, &hold);
+	error = moved ? NULL : gather_from_ring(gathering, missing);
+	if (!moved && !sampler_is_fatal(error))
+		problem = has_moved(gathering, &moved);
+	if (moved && !problem)
+		problem = error_new(VIRTQ_ERROR_NOT_FOUND,
+				    "the queue moved while its requests were looked for");
+	if (problem) {
+		target_hold_forget(&hold, 0, SIZE_MAX);
+		if (num)
+			memcpy(queue->requests, requests, num * sizeof(*requests));
+		gathering->sampler->request_num -= queue->request_num - num;
+		queue->request_num = num;
+	}
+	target_hold_release(&hold);
+	/* a request may be in the lists of both moments: no rule may look at them */
+	queue->torn |= moved;
+	if (problem && (!error || moved)) {
+		virtq_error_destroy(error);
+		return problem;
+	}
+	virtq_error_destroy(problem);
+	return error;
+}
+
+/** Of a ring that could not be read to the end, descriptors prove nothing. */
 static void withdraw_faults(struct queue *queue)
 {
 	for (size_t i = 0; i < queue->request_num; i++) {
@@ -728,22 +800,15 @@ static struct virtq_error *gather(struct gathering *gathering)
 	struct queue *queue = gathering->queue;
 	uint64_t held = queue->vhost ? 0 : queue->inuse.value;
 	uint64_t exact = count_held(queue);
-	struct virtq_error *error =
-		gather_from_ring(gathering, held > exact ? held - exact : 0);
-	bool moved = false;
+	uint64_t missing = held > exact ? held - exact : 0;
+	struct virtq_error *error = target_get_info(gathering->sampler->qemu->target)->live ?
+					    gather_live(gathering, missing) :
+					    gather_from_ring(gathering, missing);
 
-	if (!error)
-		error = has_moved(gathering, &moved);
 	if (sampler_is_fatal(error))
 		return error;
-	if (error || moved)
+	if (error)
 		withdraw_faults(queue);
-	if (moved) {
-		/* a request may be in the lists of both moments: no rule may look at them */
-		queue->torn = true;
-		error = error_new(VIRTQ_ERROR_NOT_FOUND,
-				  "the queue moved while its requests were looked for");
-	}
 	requests_note(queue, error);
 	if (!queue->vhost && exact != held)
 		note_missing(queue, held);
@@ -803,6 +868,8 @@ struct virtq_error *requests_read(struct sampler *sampler, struct device *device
 		TRY(requests_of_vhost(sampler, device));
 		TRY(requests_of_order(sampler, device));
 	}
+	/* QEMU's, which is recorded also if the queue that needs it moves */
+	guest_memory_of(&guest);
 	for (size_t i = 0; !error && i < device->queue_num; i++) {
 		struct queue *queue = &device->queues[i];
 

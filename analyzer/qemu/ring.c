@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "qemu/guest_memory.h"
 #include "qemu/ring.h"
+#include "target/hold.h"
 #include "vring/vring.h"
 
 /** Readings of a torn queue before it is reported as such. */
@@ -25,6 +26,7 @@ enum { ATTEMPTS = 5 };
 struct reading {
 	struct queue *queue;
 	bool pending; /**< Still to be read (again). */
+	bool replaced; /**< The ring is no longer the one whose areas these are. */
 	struct ring_area desc, avail, used;
 	uint8_t used_header[VRING_HEADER_SIZE], used_again[VRING_HEADER_SIZE];
 	uint8_t avail_header[VRING_HEADER_SIZE];
@@ -360,7 +362,7 @@ static struct virtq_error *decode(const struct qemu *qemu, const struct device *
 	/* the device was reset or unplugged: what was checked before remains, and what was
 	 * read just now is of no ring any more */
 	if (!is_same_ring(qemu, reading)) {
-		queue->torn = true;
+		queue->torn = reading->replaced = true;
 		reading->pending = false;
 		ring_unreadable(queue);
 		sampler_set_problem(&queue->ring_problem,
@@ -384,6 +386,7 @@ static struct virtq_error *read_pending(const struct qemu *qemu, const struct de
 					struct target_request *requests)
 {
 	struct virtq_error *gone = NULL;
+	struct target_hold hold;
 	size_t request_num = 0;
 
 	for (size_t i = 0; i < num; i++) {
@@ -393,6 +396,7 @@ static struct virtq_error *read_pending(const struct qemu *qemu, const struct de
 		add_requests(qemu, &readings[i]);
 		request_num += readings[i].request_num;
 	}
+	target_hold(qemu->target, &hold);
 	target_read_many(qemu->target, requests, request_num);
 	for (size_t i = 0; i < num; i++) {
 		struct reading *reading = &readings[i];
@@ -400,11 +404,16 @@ static struct virtq_error *read_pending(const struct qemu *qemu, const struct de
 		if (!reading->pending)
 			continue;
 		struct virtq_error *error = decode(qemu, device, reading);
+		/* where its areas were the guest may have something else by now */
+		if (reading->replaced)
+			target_hold_forget(&hold, (size_t)(reading->requests - requests),
+					   reading->request_num);
 		if (!gone)
 			gone = error;
 		else
 			virtq_error_destroy(error);
 	}
+	target_hold_release(&hold);
 	return gone;
 }
 

@@ -72,6 +72,15 @@ static inline bool vring_packed_is_available(uint16_t flags, bool wrap)
 	return avail != used && avail == wrap;
 }
 
+/** Did a device whose wrap counter is @wrap use a descriptor with @flags (2.8.1)? */
+static inline bool vring_packed_is_used(uint16_t flags, bool wrap)
+{
+	bool avail = flags & VRING_PACKED_DESC_F_AVAIL;
+	bool used = flags & VRING_PACKED_DESC_F_USED;
+
+	return avail == used && used == wrap;
+}
+
 /**
  * How far position (@idx, @wrap) is ahead of (@from_idx, @from_wrap), in
  * descriptors, on the circle of 2 * @num that slot and wrap counter make; 0 of

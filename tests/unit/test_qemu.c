@@ -13,7 +13,9 @@
 #include "base/checked.h"
 #include "diagnosis/diagnose.h"
 #include "qemu_builder.h"
+#include "snapshot/recorder.h"
 #include "target/target_internal.h"
+#include "vring/chain.h"
 #include "vring/vring.h"
 
 #define MODERN (VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX)
@@ -39,6 +41,7 @@ struct fixture {
 	struct sample sample;
 	char *all_problems;
 	unsigned int step; /**< Which one of several things is to happen. */
+	struct recorder *recorder; /**< Of what is read of a target that moves; NULL: none. */
 };
 
 static void machine_init(struct fixture *fixture, enum byte_order order, uint8_t pointer_size)
@@ -1214,6 +1217,8 @@ sample_moving(struct fixture *fixture, void (*move)(struct moving *moving), unsi
 	moving->trigger = fixture->disk->queues[0].virtqueue;
 	moving->move = move;
 	qemu.target = &moving->base;
+	if (fixture->recorder)
+		target_set_observer(&moving->base, recorder_observe, fixture->recorder);
 	forget(fixture);
 	assert_null(qemu_sample(&qemu, &fixture->sample));
 	collect_problems(fixture);
@@ -1376,6 +1381,105 @@ static void test_replaced(void **state)
 			assert_int_equal(queue->avail_idx.state, FACT_UNREADABLE);
 		/* the others are judged by what they say */
 		assert_false(find(fixture, fixture->disk)->queues[1].torn);
+		forget(fixture);
+		builder_deinit(&fixture->builder);
+	}
+}
+
+/* ---- What is recorded of it -------------------------------------------------------------------- */
+
+#define SECRET "GUEST-SECRET-KEY"
+
+/** Where a request's indirect table or header is, in guest RAM behind the rings. */
+enum { TABLE = 0x40000 };
+
+/** What happens after the indices were read, when the memory of the request is the guest's again. */
+enum finish { FINISH_NOT, FINISH_IN_QEMU, FINISH_IN_RING };
+
+static void reuse(struct moving *moving)
+{
+	struct fixture *fixture = moving->fixture;
+	const struct builder_queue *queue = &fixture->disk->queues[0];
+
+	if (moving->reads == 3)
+		memcpy(builder_bytes(&fixture->builder, fixture->builder.ram_address + TABLE, 16),
+		       SECRET, 16);
+	if (moving->reads != 4 || fixture->step == FINISH_NOT)
+		return;
+	if (fixture->step == FINISH_IN_QEMU)
+		SET(queue->virtqueue, VirtQueue_inuse, 0);
+	else if (queue->packed)
+		builder_set_ring(&fixture->builder, queue, queue->desc + 14, 1 << 7 | 1 << 15);
+	else
+		builder_set_ring(&fixture->builder, queue, queue->used + 2, 1);
+}
+
+static bool is_recorded(const struct recorder *recorder, const char *text)
+{
+	for (size_t i = 0; i < recorder->last.num; i++) {
+		if (memmem(recorder->last.pages[i]->bytes, PAGES_SIZE, text, strlen(text)))
+			return true;
+	}
+	return false;
+}
+
+/** One request taken and one available, whose first descriptor is of 16 bytes at TABLE. */
+static void put_requests(struct fixture *fixture, uint16_t flags)
+{
+	const struct builder_queue *queue = &fixture->disk->queues[0];
+	uint8_t *desc = builder_bytes(&fixture->builder, queue->desc, 32);
+	const struct builder_indices indices = { .avail = 2, .shadow = 2, .last = 1 };
+
+	if (queue->packed)
+		SET(queue->virtqueue, VirtQueue_last_avail_idx, 1);
+	else
+		builder_set_indices(&fixture->builder, queue, &indices);
+	SET(queue->virtqueue, VirtQueue_inuse, 1);
+	for (uint16_t head = 0; head < 2; head++, desc += 16) {
+		for (int i = 0; i < 8; i++)
+			desc[i] = (uint8_t)((BUILDER_RAM_GPA + TABLE) >> 8 * i);
+		desc[8] = 16;
+		desc[queue->packed ? 14 : 12] = (uint8_t)flags;
+		if (queue->packed)
+			desc[14] |= 1 << 7;
+		else
+			builder_set_ring(&fixture->builder, queue, queue->avail + 4 + 2 * head, head);
+	}
+}
+
+/**
+ * A request whose end was not sampled: its memory holds something else by now, which
+ * is neither told nor recorded. That of one that is still there is.
+ */
+static void test_finished_is_not_recorded(void **state)
+{
+	static const uint16_t flags[] = { 0, CHAIN_DESC_F_INDIRECT };
+
+	(void)state;
+	for (unsigned int i = 0; i < 2 * ARRAY_SIZE(flags) * 3; i++) {
+		struct fixture machine, *fixture = &machine;
+		struct recorder recorder = { 0 };
+		unsigned int reads;
+		bool packed = i & 1, finished;
+
+		if (packed)
+			packed_machine(fixture);
+		else
+			machine_init(fixture, LITTLE_ENDIAN_ORDER, 8);
+		put_requests(fixture, flags[i / 2 % 2]);
+		fixture->step = i / 4;
+		fixture->recorder = &recorder;
+		const struct queue *queue = sample_moving(fixture, reuse, &reads);
+		finished = fixture->step != FINISH_NOT;
+		assert_null(recorder.error);
+		assert_int_equal(reads, 4);
+		assert_int_equal(queue->request_num, finished ? 0 : packed ? 1 : 2);
+		/* one that was used, and the driver wrote in its slot again, looks the same */
+		assert_int_equal(queue->torn, finished && !(packed && fixture->step == FINISH_IN_RING));
+		assert_int_equal(is_recorded(&recorder, SECRET), !finished);
+		/* QEMU's own memory is recorded all the same */
+		assert_true(is_recorded(&recorder, "virtio-name"));
+		recorder_deinit(&recorder);
 		forget(fixture);
 		builder_deinit(&fixture->builder);
 	}
@@ -1865,6 +1969,7 @@ int main(void)
 		TEST(test_moves_later),
 		TEST(test_packed_moves_on),
 		TEST(test_replaced),
+		TEST(test_finished_is_not_recorded),
 		TEST(test_net_ctrl_queue),
 		TEST(test_balloon_queues),
 		TEST(test_vhost),
