@@ -11,7 +11,6 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
-#include "qemu/guest_memory.h"
 #include "qemu/requests.h"
 #include "qemu/ring.h"
 #include "qemu/sample.h"
@@ -197,31 +196,11 @@ void request_set_start(struct sampler *sampler, struct request *request, uint64_
 
 /* ---- Guest memory ------------------------------------------------------------------ */
 
-/** The memory that a device's chains point into; its FlatView is read when first needed. */
-struct guest {
-	const struct qemu *qemu;
-	uint64_t vdev;
-	bool tried;
-	struct guest_memory memory; /**< Without ranges if it is not known. */
-};
-
-static const struct guest_memory *guest_memory_of(struct guest *guest)
-{
-	if (!guest->tried) {
-		guest->tried = true;
-		/* without it chains are told as far as the ring itself goes */
-		virtq_error_destroy(
-			guest_memory_read_device(guest->qemu, guest->vdev, &guest->memory));
-	}
-	return &guest->memory;
-}
-
 enum { GUEST_PAGE = 4096 };
 
 static bool read_guest(void *argument, uint64_t gpa, void *buffer, size_t length)
 {
-	struct guest *guest = argument;
-	const struct guest_memory *memory = guest_memory_of(guest);
+	struct sampler *sampler = argument;
 	uint8_t *to = buffer;
 	struct virtq_error *error = NULL;
 
@@ -232,9 +211,9 @@ static bool read_guest(void *argument, uint64_t gpa, void *buffer, size_t length
 
 		if (part > length)
 			part = length;
-		error = guest_memory_translate(memory, gpa, part, &hva);
+		error = guest_memory_translate(&sampler->memory, gpa, part, &hva);
 		if (!error)
-			error = target_read(guest->qemu->target, hva, to, part, "descriptors");
+			error = target_read(sampler->qemu->target, hva, to, part, "descriptors");
 		gpa += part;
 		to += part;
 		length -= part;
@@ -244,26 +223,12 @@ static bool read_guest(void *argument, uint64_t gpa, void *buffer, size_t length
 	return read;
 }
 
-/** In no range at all: what is in a range that is no RAM may be a device's memory or an IOMMU's. */
+/** What is in a range that is no RAM may be a device's memory or an IOMMU's. */
 static bool is_outside_guest(void *argument, uint64_t gpa, uint64_t length)
 {
-	const struct guest_memory *memory = guest_memory_of(argument);
+	const struct sampler *sampler = argument;
 
-	/* none: not known, or the device may not reach memory just now */
-	if (!memory->num)
-		return false;
-	while (length) {
-		const struct guest_range *range = guest_memory_find(memory, gpa);
-
-		if (!range)
-			return true;
-		uint64_t part = range->length - (gpa - range->gpa);
-		if (part >= length)
-			return false;
-		gpa += part;
-		length -= part;
-	}
-	return false;
+	return guest_memory_is_outside(&sampler->memory, gpa, length);
 }
 
 /* ---- One queue's ring -------------------------------------------------------------- */
@@ -847,7 +812,6 @@ static bool is_of_interest(const struct device *device, const struct queue *queu
 
 struct virtq_error *requests_read(struct sampler *sampler, struct device *device)
 {
-	struct guest guest = { .qemu = sampler->qemu, .vdev = device->address };
 	const struct requests_kind *kind = NULL;
 	struct virtq_error *error = NULL;
 	bool any = false, wanted = false;
@@ -868,8 +832,14 @@ struct virtq_error *requests_read(struct sampler *sampler, struct device *device
 		TRY(requests_of_vhost(sampler, device));
 		TRY(requests_of_order(sampler, device));
 	}
-	/* QEMU's, which is recorded also if the queue that needs it moves */
-	guest_memory_of(&guest);
+	/* since the rings were read memory may have been plugged; without any, chains are
+	 * told as far as the ring itself goes */
+	sampler->memory.vdev = 0;
+	error = guest_memory_of(sampler->qemu, device->address, &sampler->memory);
+	if (sampler_is_fatal(error))
+		return error;
+	virtq_error_destroy(error);
+	error = NULL;
 	for (size_t i = 0; !error && i < device->queue_num; i++) {
 		struct queue *queue = &device->queues[i];
 
@@ -880,12 +850,11 @@ struct virtq_error *requests_read(struct sampler *sampler, struct device *device
 		gathering->queue = queue;
 		gathering->kind = kind;
 		gathering->memory =
-			(struct chain_memory){ read_guest, is_outside_guest, &guest };
+			(struct chain_memory){ read_guest, is_outside_guest, sampler };
 		gathering->order = device_byte_order(device);
 		gathering->num = (unsigned int)queue->vring_num.value;
 		error = gather(gathering);
 	}
-	guest_memory_deinit(&guest.memory);
 	return error;
 }
 

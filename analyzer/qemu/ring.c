@@ -14,7 +14,6 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
-#include "qemu/guest_memory.h"
 #include "qemu/ring.h"
 #include "target/hold.h"
 #include "vring/vring.h"
@@ -72,29 +71,6 @@ static uint64_t area_length(const struct queue *queue, size_t index)
 	return VRING_HEADER_SIZE + num * (index == 1 ? 2 : 8) + event;
 }
 
-/** Guest memory through the device's address space, read at most once a device. */
-struct translation {
-	const struct qemu *qemu;
-	uint64_t vdev;
-	bool tried;
-	struct guest_memory memory;
-	char *problem;
-};
-
-static struct virtq_error *translate(struct translation *translation, uint64_t gpa,
-				     uint64_t length, uint64_t *hva_ret)
-{
-	if (!translation->tried) {
-		translation->tried = true;
-		sampler_set_problem(&translation->problem,
-				    guest_memory_read_device(translation->qemu, translation->vdev,
-							     &translation->memory));
-	}
-	if (translation->problem)
-		return error_new(VIRTQ_ERROR_NOT_FOUND, "%s", translation->problem);
-	return guest_memory_translate(&translation->memory, gpa, length, hva_ret);
-}
-
 /** A MemoryRegionCache with a null pointer: is its region behind a vIOMMU? */
 static bool is_behind_iommu(const struct qemu *qemu, const uint8_t *cache)
 {
@@ -115,10 +91,10 @@ static bool is_behind_iommu(const struct qemu *qemu, const uint8_t *cache)
  * Find the areas of one queue: through QEMU's own mapping (vring.caches,
  * virtio_init_region_cache()), else by translating the guest-physical address.
  */
-static struct virtq_error *locate(struct translation *translation, struct reading *reading,
-				  const uint8_t *caches)
+static struct virtq_error *locate(struct sampler *sampler, const struct device *device,
+				  struct reading *reading, const uint8_t *caches)
 {
-	const struct qemu *qemu = translation->qemu;
+	const struct qemu *qemu = sampler->qemu;
 	size_t cache_size = qemu_item(qemu, QEMU_STRUCT_MemoryRegionCache)->size;
 
 	for (size_t i = 0; i < ARRAY_SIZE(areas); i++) {
@@ -139,8 +115,11 @@ static struct virtq_error *locate(struct translation *translation, struct readin
 		if (area->hva)
 			continue;
 		area->length = area_length(reading->queue, i);
-		TRY(error_prefix(translate(translation, gpa.value, area->length, &area->hva), "%s",
+		TRY(error_prefix(guest_memory_of(qemu, device->address, &sampler->memory), "%s",
 				 areas[i].name));
+		TRY(error_prefix(guest_memory_translate(&sampler->memory, gpa.value, area->length,
+							&area->hva),
+				 "%s", areas[i].name));
 	}
 	return NULL;
 }
@@ -440,7 +419,6 @@ static struct virtq_error *locate_all(struct sampler *sampler, const struct devi
 				      struct target_request *requests)
 {
 	const struct qemu *qemu = sampler->qemu;
-	struct translation translation = { .qemu = qemu, .vdev = device->address };
 	size_t size = qemu_item(qemu, QEMU_STRUCT_VRingMemoryRegionCaches)->size;
 	_cleanup_free_ uint8_t *caches = array_new(num, size);
 	struct virtq_error *gone = NULL;
@@ -452,7 +430,7 @@ static struct virtq_error *locate_all(struct sampler *sampler, const struct devi
 		struct virtq_error *error = requests[i].error;
 
 		if (!error)
-			error = locate(&translation, &readings[i],
+			error = locate(sampler, device, &readings[i],
 				       readings[i].queue->caches_address ? caches + i * size : NULL);
 		readings[i].pending = !error;
 		if (!error)
@@ -463,8 +441,6 @@ static struct virtq_error *locate_all(struct sampler *sampler, const struct devi
 		else
 			set_ring_problem(readings[i].queue, error);
 	}
-	guest_memory_deinit(&translation.memory);
-	free(translation.problem);
 	return gone;
 }
 
@@ -504,7 +480,6 @@ struct virtq_error *ring_locate(struct sampler *sampler, const struct device *de
 				struct queue *queue, struct ring_area areas_ret[RING_AREAS])
 {
 	const struct qemu *qemu = sampler->qemu;
-	struct translation translation = { .qemu = qemu, .vdev = device->address };
 	size_t size = qemu_item(qemu, QEMU_STRUCT_VRingMemoryRegionCaches)->size;
 	_cleanup_free_ uint8_t *caches = array_new(1, size);
 	struct reading reading = { .queue = queue };
@@ -516,9 +491,7 @@ struct virtq_error *ring_locate(struct sampler *sampler, const struct device *de
 		error = target_read(qemu->target, queue->caches_address, caches, size,
 				    "VRingMemoryRegionCaches");
 	if (!error)
-		error = locate(&translation, &reading, queue->caches_address ? caches : NULL);
-	guest_memory_deinit(&translation.memory);
-	free(translation.problem);
+		error = locate(sampler, device, &reading, queue->caches_address ? caches : NULL);
 	if (error)
 		return error;
 	areas_ret[RING_DESC] = reading.desc;

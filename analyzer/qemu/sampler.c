@@ -170,6 +170,7 @@ struct virtq_error *qemu_sample(const struct qemu *qemu, struct sample *sample_r
 	sample.time_ns = monotonic_ns();
 	free(addresses);
 	free(sampler.vhosts);
+	guest_memory_deinit(&sampler.memory);
 	qom_classes_deinit(&sampler.classes);
 	if (error) {
 		sample_deinit(&sample);

@@ -4,6 +4,7 @@
 #define VIRTQ_QEMU_SAMPLER_H
 
 #include "model/sample.h"
+#include "qemu/guest_memory.h"
 #include "qemu/memory.h"
 #include "qemu/qom.h"
 
@@ -24,6 +25,7 @@ struct sampler {
 	size_t queue_num; /**< Of all devices so far. */
 	size_t request_num; /**< Of all queues so far. */
 	size_t descriptor_num; /**< Of all chains that were followed so far. */
+	struct guest_memory memory; /**< See guest_memory_of(). */
 	struct qom_classes classes;
 	struct vhost_range *vhosts;
 	size_t vhost_num;

@@ -12,6 +12,7 @@
 
 #include "base/checked.h"
 #include "diagnosis/diagnose.h"
+#include "qemu/guest_memory.h"
 #include "qemu_builder.h"
 #include "snapshot/recorder.h"
 #include "target/target_internal.h"
@@ -40,6 +41,7 @@ struct fixture {
 	struct builder_device *disk, *net;
 	struct sample sample;
 	char *all_problems;
+	uint64_t watched; /**< Reads of this address are counted; 0: of the disk's first VirtQueue. */
 	unsigned int step; /**< Which one of several things is to happen. */
 	struct recorder *recorder; /**< Of what is read of a target that moves; NULL: none. */
 };
@@ -1214,7 +1216,7 @@ sample_moving(struct fixture *fixture, void (*move)(struct moving *moving), unsi
 	moving->base.info = *target_get_info(moving->bytes);
 	moving->base.info.live = true;
 	moving->fixture = fixture;
-	moving->trigger = fixture->disk->queues[0].virtqueue;
+	moving->trigger = fixture->watched ? fixture->watched : fixture->disk->queues[0].virtqueue;
 	moving->move = move;
 	qemu.target = &moving->base;
 	if (fixture->recorder)
@@ -1384,6 +1386,78 @@ static void test_replaced(void **state)
 		forget(fixture);
 		builder_deinit(&fixture->builder);
 	}
+}
+
+static void stand_still(struct moving *moving)
+{
+	(void)moving;
+}
+
+/** All devices that share a FlatView, and all their queues, have one map, read once; or fail once. */
+static void test_one_map(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct builder_device *devices[] = { fixture->disk, fixture->net };
+	unsigned int reads;
+
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		for (size_t j = 0; j < devices[i]->queue_num; j++)
+			SET(devices[i]->queues[j].virtqueue, VirtQueue_caches, 0);
+	}
+	fixture->watched = fixture->builder.flat_range;
+	const struct queue *queue = sample_moving(fixture, stand_still, &reads);
+	assert_fact(queue->avail_idx, 20);
+	assert_fact(find(fixture, fixture->net)->queues[2].avail_idx, 0);
+	assert_int_equal(reads, 1);
+
+	/* of one that cannot be read: once a device, and again for the disk's requests */
+	SET(fixture->builder.region, MemoryRegion_ram_block, NOWHERE);
+	queue = sample_moving(fixture, stand_still, &reads);
+	assert_int_equal(queue->avail_idx.state, FACT_UNREADABLE);
+	assert_int_equal(reads, 3);
+
+	/* a device whose FlatView is its own */
+	SET(fixture->builder.region, MemoryRegion_ram_block, fixture->builder.ram_block);
+	uint64_t view = builder_new(&fixture->builder, QEMU_STRUCT_FlatView);
+	uint64_t space = builder_new(&fixture->builder, QEMU_STRUCT_AddressSpace);
+	SET(space, AddressSpace_current_map, view);
+	SET(fixture->net->vdev, VirtIODevice_dma_as, space);
+	SET(view, FlatView_ranges, fixture->builder.flat_range);
+	SET(view, FlatView_nr, 1);
+	queue = sample_moving(fixture, stand_still, &reads);
+	assert_fact(queue->avail_idx, 20);
+	assert_fact(find(fixture, fixture->net)->queues[0].avail_idx, 0);
+	assert_true(reads >= 2);
+}
+
+/** However many devices have FlatViews of their own, so many ranges are read and no more. */
+static void test_ranges_of_all_maps(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t size = builder_size(&fixture->builder, QEMU_STRUCT_FlatRange);
+	struct guest_memory memory = { 0 };
+	struct target *target;
+	struct qemu qemu;
+
+	SET(fixture->builder.flat_view, FlatView_ranges,
+	    builder_alloc(&fixture->builder, FLAT_RANGES_MAX / 2 * size));
+	SET(fixture->builder.flat_view, FlatView_nr, FLAT_RANGES_MAX / 2);
+	assert_null(builder_open(&fixture->builder, &target, &qemu));
+	for (size_t read = 0; read <= FLAT_RANGES_SAMPLE_MAX; read += FLAT_RANGES_MAX / 2) {
+		bool enough = read == FLAT_RANGES_SAMPLE_MAX;
+		/* as if another device had asked, and had another map */
+		memory.vdev = memory.flat_view = 0;
+		struct virtq_error *error =
+			guest_memory_of(&qemu, fixture->disk->vdev, &memory);
+
+		assert_int_equal(!!error, enough);
+		assert_int_equal(memory.num, enough ? 0 : FLAT_RANGES_MAX / 2);
+		if (error)
+			assert_non_null(strstr(virtq_error_message(error), "ranges of all FlatViews"));
+		virtq_error_destroy(error);
+	}
+	guest_memory_deinit(&memory);
+	target_close(target);
 }
 
 /* ---- What is recorded of it -------------------------------------------------------------------- */
@@ -1969,6 +2043,8 @@ int main(void)
 		TEST(test_moves_later),
 		TEST(test_packed_moves_on),
 		TEST(test_replaced),
+		TEST(test_one_map),
+		TEST(test_ranges_of_all_maps),
 		TEST(test_finished_is_not_recorded),
 		TEST(test_net_ctrl_queue),
 		TEST(test_balloon_queues),

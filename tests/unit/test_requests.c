@@ -866,6 +866,71 @@ static void test_outside(void **state)
 	assert_int_equal(found->requests[0].fault, CHAIN_OK);
 }
 
+/** The machine's FlatView gets @num ranges of @length bytes of RAM, @stride bytes apart, from 0 on. */
+static void put_ranges(struct fixture *fixture, size_t num, uint64_t stride, uint64_t length)
+{
+	size_t size = builder_size(&fixture->builder, QEMU_STRUCT_FlatRange);
+	uint64_t ranges = builder_alloc(&fixture->builder, num * size);
+
+	for (size_t i = 0; i < num; i++) {
+		uint64_t range = ranges + i * size;
+
+		SET(range, FlatRange_mr, fixture->builder.region);
+		builder_write(&fixture->builder, AT(range, FlatRange_start), 8, i * stride);
+		builder_write(&fixture->builder, AT(range, FlatRange_size), 8, length);
+	}
+	SET(fixture->builder.flat_view, FlatView_ranges, ranges);
+	SET(fixture->builder.flat_view, FlatView_nr, num);
+}
+
+/** The fault of a chain whose second buffer is [@gpa, @gpa + 4096). */
+static enum chain_fault fault_at(struct fixture *fixture, uint64_t gpa)
+{
+	const struct builder_queue *queue = &fixture->block->queues[0];
+
+	descriptor(fixture, queue, 0, 0, 16, CHAIN_DESC_F_NEXT, 1);
+	descriptor(fixture, queue, 1, gpa, 4096, CHAIN_DESC_F_NEXT | CHAIN_DESC_F_WRITE, 2);
+	descriptor(fixture, queue, 2, 0, 1, CHAIN_DESC_F_WRITE, 0);
+	put_avail(fixture, queue, 0, 0);
+	set_indices(fixture, queue, 0, 0, 1);
+	const struct queue *found = &sampled(fixture, fixture->block)->queues[0];
+	assert_int_equal(found->request_num, 1);
+	return found->requests[0].fault;
+}
+
+/** A buffer may lie in several ranges that follow each other, and not where there is none. */
+static void test_many_ranges(void **state)
+{
+	enum { NUM = 4096, LENGTH = 64 };
+	struct fixture *fixture = *state;
+
+	put_ranges(fixture, NUM, LENGTH, LENGTH);
+	assert_int_equal(fault_at(fixture, 0), CHAIN_OK);
+	assert_int_equal(fault_at(fixture, 33), CHAIN_OK);
+	assert_int_equal(fault_at(fixture, NUM * LENGTH - 4096), CHAIN_OK);
+	assert_int_equal(fault_at(fixture, NUM * LENGTH - 4095), CHAIN_ADDRESS);
+	assert_int_equal(fault_at(fixture, NUM * LENGTH), CHAIN_ADDRESS);
+	assert_int_equal(fault_at(fixture, UINT64_MAX - 4095), CHAIN_ADDRESS);
+
+	/* with one byte between them; and ranges of nothing, which are none */
+	put_ranges(fixture, 8, 0x10001, 0x10000);
+	assert_int_equal(fault_at(fixture, 0x10000 - 4096), CHAIN_OK);
+	assert_int_equal(fault_at(fixture, 0x10001), CHAIN_OK);
+	assert_int_equal(fault_at(fixture, 0x10000 - 4095), CHAIN_ADDRESS);
+	put_ranges(fixture, 8, 0x10000, 0);
+	assert_int_equal(fault_at(fixture, 0), CHAIN_OK);
+
+	/* all there is, as an IOMMU has it: 2^64 bytes */
+	put_ranges(fixture, 1, 0, 0);
+	builder_write(&fixture->builder,
+		      AT(builder_get(&fixture->builder, fixture->builder.flat_view,
+				     QEMU_FlatView_ranges),
+			 FlatRange_size) + 8,
+		      8, 1);
+	assert_int_equal(fault_at(fixture, 0), CHAIN_OK);
+	assert_int_equal(fault_at(fixture, UINT64_MAX - 8191), CHAIN_OK);
+}
+
 /** A broken device popped a chain that it did not take: it is behind last_avail_idx. */
 static void test_refused(void **state)
 {
@@ -1090,6 +1155,7 @@ int main(void)
 		TEST(test_scsi_available),
 		TEST(test_available),
 		TEST(test_outside),
+		TEST(test_many_ranges),
 		TEST(test_refused),
 		TEST(test_packed),
 		TEST(test_estimated),
