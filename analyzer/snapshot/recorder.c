@@ -95,6 +95,9 @@ static struct virtq_error *add_failure(struct recorder *recorder, uint64_t addre
 {
 	if (error->code == VIRTQ_ERROR_NO_PROCESS || error->code == VIRTQ_ERROR_NO_MEMORY)
 		return error_new(error->code, "%s", virtq_error_message(error));
+	if (recorder->failures_num == RECORDER_FAILURES_MAX)
+		return error_new(VIRTQ_ERROR_LIMIT, "more than %d ranges of memory that cannot be read",
+				 RECORDER_FAILURES_MAX);
 	if (!array_grow(&recorder->failures, recorder->failures_num, &recorder->failures_capacity,
 			sizeof(*recorder->failures)))
 		return &virtq_error_no_memory;

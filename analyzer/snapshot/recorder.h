@@ -10,6 +10,9 @@
 #include "snapshot/pages.h"
 #include "target/target.h"
 
+/** Most ranges that could not be read: some are to be expected of each queue. */
+enum { RECORDER_FAILURES_MAX = 1 << 18 };
+
 /** A range that could not be read. */
 struct recorder_failure {
 	uint64_t address, length;
@@ -38,7 +41,7 @@ struct recorder {
 	struct recorder_failure **failures; /**< Owned, each different from the others. */
 	size_t failures_num, failures_capacity;
 	void *failures_tree; /**< tsearch() tree of the same. */
-	struct virtq_error *error; /**< Sticky; owned: memory ran out, or the target exited. */
+	struct virtq_error *error; /**< Sticky; owned: memory ran out, it is too much, or the target exited. */
 };
 
 /** Zero it again; a zeroed one is fine. */
