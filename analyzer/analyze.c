@@ -170,6 +170,8 @@ static struct virtq_error *take_sample(struct virtq_session *session,
 
 	target_refresh(session->target);
 	TRY(qemu_sample(&session->qemu, sample_ret));
+	sample_ret->process = target_get_info(session->target)->kind == TARGET_PROCESS ||
+			      fact_is_yes(session->target, "process");
 	if (time_ns)
 		sample_ret->time_ns = time_ns;
 	set_ages(session, time_ns, sample_ret);

@@ -199,7 +199,8 @@ static bool rule_applies(const struct rule *rule, const struct subject *subject)
 }
 
 /**
- * One sample never gives more than medium, whatever else is known. A packed
+ * One sample never gives more than medium, whatever else is known; while QEMU
+ * is stopped even less, for no second one will ever differ. A packed
  * ring is judged one step less surely than a split one: its positions come
  * round after two laps and not after 65536 entries, so that a busy queue can
  * look as if it had stood still.
@@ -212,7 +213,7 @@ static enum confidence confidence_of(const struct rule *rule, const struct subje
 
 	if (rule->severity != SEVERITY_STUCK || confidence == CONFIDENCE_PROVED)
 		return confidence;
-	if (rule->doubtful && rule->doubtful(subject))
+	if (process_is_stopped(&subject->now) || (rule->doubtful && rule->doubtful(subject)))
 		return CONFIDENCE_LOW;
 	if (rule->surer && confidence < most && rule->surer(subject))
 		confidence++;
@@ -336,7 +337,8 @@ static void set_before(struct subject *subject, const struct sample *sample,
 	struct view before = { sample, device, queue };
 
 	subject->moved = now->torn;
-	if (!view_is_in_service(&before) || queue->vhost != now->vhost ||
+	if (!view_is_in_service(&before) || process_is_stopped(&subject->now) ||
+	    queue->vhost != now->vhost ||
 	    queue->packed != now->packed)
 		return;
 	subject->before = before;

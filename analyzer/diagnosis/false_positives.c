@@ -17,7 +17,7 @@ const struct false_positive false_positives[] = {
 	{ "head-reuse", "a head comes back after its request was finished: only requests in flight are compared" },
 	/* the moment */
 	{ "transient", "a request on its way is normal: one sample accuses nobody with more than medium confidence" },
-	{ "stopped-world", "a debugger or a core stops the vCPUs too, so that a kick may not have been sent yet" },
+	{ "stopped-world", "a signal, a debugger or a core stops the vCPUs too, so that a kick may not have been sent yet; two samples of a stopped process never differ" },
 	{ "torn-read", "a live ring moves while it is read: it is read again until it holds still" },
 	{ "driver-reset", "while the driver resets the device one side is at zero before the other" },
 	{ "not-started", "before a migration or a snapshot is loaded the VM does not run" },

@@ -180,11 +180,18 @@ const struct thread *view_loop_thread(const struct view *view)
 	return loop ? view_thread(view, loop->thread_id) : NULL;
 }
 
-/** A debugger stops threads with 't': that says nothing of what they did before. */
 bool thread_is_held(const struct thread *thread)
 {
-	return thread->activity == THREAD_LOCKING || thread->activity == THREAD_BLOCKED ||
-	       (thread->activity == THREAD_STOPPED && thread->state == 'T');
+	return thread->activity == THREAD_LOCKING || thread->activity == THREAD_BLOCKED;
+}
+
+/** A stop signal stops all threads, but for one in uninterruptible sleep; a debugger may stop some. */
+bool process_is_stopped(const struct view *view)
+{
+	for (size_t i = 0; view->sample->process && i < view->sample->thread_num; i++)
+		if (view->sample->threads[i].activity == THREAD_STOPPED)
+			return true;
+	return false;
 }
 
 bool loop_is_held(const struct view *view)
@@ -225,7 +232,8 @@ bool is_of_one_instant(const struct subject *subject)
 static bool nobody_runs(const struct view *view)
 {
 	for (size_t i = 0; i < view->sample->thread_num; i++)
-		if (view->sample->threads[i].activity == THREAD_RUNNING)
+		if (view->sample->threads[i].activity == THREAD_RUNNING ||
+		    view->sample->threads[i].activity == THREAD_STOPPED)
 			return false;
 	return view->sample->thread_num;
 }

@@ -88,8 +88,15 @@ const struct thread *view_thread(const struct view *view, struct fact tid);
 /** The thread of the queue's event loop; NULL if it is not known. */
 const struct thread *view_loop_thread(const struct view *view);
 
-/** It waits, and not for events: for a lock, in a system call, or stopped by a signal. */
+/** It waits, and not for events: for a lock, or in a system call. */
 bool thread_is_held(const struct thread *thread);
+
+/**
+ * A signal or a debugger stops QEMU: nothing can move, whatever it looks like.
+ * The debugger through which it is read, and which lets it run between two
+ * samples, does not count.
+ */
+bool process_is_stopped(const struct view *view);
 
 /** The loop's thread is held. */
 bool loop_is_held(const struct view *view);
@@ -109,7 +116,7 @@ bool is_of_one_instant(const struct subject *subject);
 /**
  * Between the two samples the guest had time to notice, and nothing to do: it
  * was long enough, and each time no thread of QEMU, and so no vCPU, wanted to
- * run. A guest that is starved takes seconds for anything.
+ * run or was stopped. A guest that is starved takes seconds for anything.
  */
 bool guest_had_time(const struct subject *subject);
 

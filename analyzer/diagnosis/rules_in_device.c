@@ -319,8 +319,8 @@ static void show_backend_io(const struct subject *subject, struct evidence *evid
 	for (size_t i = 0; i < sample->thread_num && shown < 3; i++) {
 		const struct thread *thread = &sample->threads[i];
 
-		/* a core does not say */
-		all_known &= thread->state != 0;
+		/* a core does not say, nor does a thread that a debugger holds */
+		all_known &= thread->state != 0 && thread->activity != THREAD_STOPPED;
 		if (thread->state != 'D')
 			continue;
 		evidence_add(evidence, "thread %d%s%s is in uninterruptible sleep%s%s", (int)thread->tid,

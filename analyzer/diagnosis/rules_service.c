@@ -64,7 +64,7 @@ bool view_is_in_service(const struct view *view)
 {
 	return view->queue->readable && !queue_is_not_set_up(view) && !device_is_broken(view) &&
 	       !device_is_disabled(view) && !device_is_unreadable(view) && !vm_is_paused(view) &&
-	       !owner_is_unknown(view);
+	       !owner_is_unknown(view) && !process_is_stopped(view);
 }
 
 /**
@@ -134,6 +134,21 @@ static void show_error_stop(const struct subject *subject, struct evidence *evid
 	evidence_add(evidence, "QEMU took requests up to last-avail-idx %s and finished them up to used-idx %s",
 		     number(queue->last_avail_idx).text, number(queue->used_idx).text);
 	show_backends(subject, evidence);
+}
+
+/** How many threads of how many, and by whom: state T is a signal's, t a debugger's. */
+static void show_stopped(const struct subject *subject, struct evidence *evidence)
+{
+	const struct sample *sample = subject->now.sample;
+	size_t num = 0, by_signal = 0;
+
+	for (size_t i = 0; i < sample->thread_num; i++) {
+		num += sample->threads[i].activity == THREAD_STOPPED;
+		by_signal += sample->threads[i].state == 'T';
+	}
+	evidence_add(evidence, "%zu of %zu thread%s of QEMU %s stopped by a %s", num, sample->thread_num,
+		     plural(sample->thread_num), num == 1 ? "is" : "are",
+		     by_signal ? "signal (state T)" : "debugger (state t)");
 }
 
 static const struct rule rules[] = {
@@ -206,6 +221,19 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_PROVED,
 		.evidence = show_error_stop,
 		.next = "mend what QMP query-block shows (a full file system, a failed disk), then `cont`: QEMU submits the request again",
+	},
+	{
+		.verdict = "off/stopped",
+		.catalogue = "NI-STOPPED",
+		.title = "QEMU itself is stopped, by a signal or a debugger: no queue can move",
+		.severity = SEVERITY_OFF,
+		.holds = process_is_stopped,
+		.one_sample = CONFIDENCE_PROVED,
+		.two_samples = CONFIDENCE_PROVED,
+		.evidence = show_stopped,
+		.considered = CONSIDERED("stopped-world"),
+		.next = "let it run (kill -CONT, or detach the debugger) and look again: what stands still now says nothing",
+		.foremost = true,
 	},
 	{
 		.verdict = "off/paused",

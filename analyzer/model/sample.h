@@ -195,6 +195,7 @@ struct sample {
 	uint64_t time_ns; /**< CLOCK_MONOTONIC of virtq when it was taken. */
 	uint64_t newest_ns; /**< The latest moment on the clock of requests that the target's memory speaks of; 0: none. */
 	struct fact host_kernel; /**< KERNEL_VERSION() of the host that counted the eventfds; unknown of a core. */
+	bool process; /**< Of a live process, not read through a debugger: the states of its threads are its own. */
 	char *runstate; /**< QAPI's name, as "running"; NULL if unknown. */
 	struct device *devices;
 	size_t device_num;

@@ -87,3 +87,47 @@ struct virtq_error *groups_init(const struct analysis *analysis, enum severity s
 	groups = (struct groups){ 0 };
 	return NULL;
 }
+
+/** Add the findings of a queue that count as the answer. */
+static struct virtq_error *add_answer(struct groups *groups, struct queue_diagnosis diagnosis,
+				      struct place place)
+{
+	for (size_t i = 0; i < diagnosis.finding_num; i++) {
+		place.finding = &diagnosis.findings[i];
+		if (place.finding->severity != SEVERITY_STUCK)
+			continue;
+		if (diagnosis.findings->severity == SEVERITY_OFF) {
+			place.finding = diagnosis.findings;
+			return add_place(groups, place);
+		}
+		TRY(add_place(groups, place));
+	}
+	return NULL;
+}
+
+struct virtq_error *groups_init_answer(const struct analysis *analysis, struct groups *groups_ret)
+{
+	_cleanup_groups_ struct groups groups = { 0 };
+	const struct sample *sample = &analysis->sample;
+
+	for (size_t i = 0; i < sample->device_num; i++) {
+		for (size_t j = 0; j < sample->devices[i].queue_num; j++) {
+			if (sample->devices[i].queues[j].selected)
+				TRY(add_answer(&groups, view_diagnosis(analysis, i, j),
+					       (struct place){ i, j, NULL }));
+		}
+	}
+	if (!groups.num)
+		return groups_init(analysis, SEVERITY_OFF, true, groups_ret);
+	*groups_ret = groups;
+	groups = (struct groups){ 0 };
+	return NULL;
+}
+
+bool groups_say_off(const struct groups *groups)
+{
+	for (size_t i = 0; i < groups->num; i++)
+		if (groups->groups[i].places[0].finding->severity == SEVERITY_OFF)
+			return true;
+	return false;
+}

@@ -42,4 +42,16 @@ void groups_deinit(struct groups *groups);
 MUST_CHECK struct virtq_error *groups_init(const struct analysis *analysis, enum severity severity,
 					   bool explaining, struct groups *groups_ret);
 
+/**
+ * Group what answers first: the findings that accuse, but of a queue whose first
+ * finding is off/... (QEMU is stopped, the ring is not mapped) that one. Without
+ * any of them whatever is off/... of queues that have a ring.
+ * @return NULL, or VIRTQ_ERROR_NO_MEMORY.
+ */
+MUST_CHECK struct virtq_error *groups_init_answer(const struct analysis *analysis,
+						  struct groups *groups_ret);
+
+/** Is a queue in it that cannot move, so that what is said of it beside that means little? */
+bool groups_say_off(const struct groups *groups);
+
 #endif

@@ -447,19 +447,24 @@ static void add_heading(const struct view *view, struct buffer *buffer, const st
 /** The heading, what was looked at, and the findings: what text.c says, in its order. */
 static struct virtq_error *add_answer(const struct view *view, struct buffer *buffer)
 {
-	_cleanup_groups_ struct groups stuck = { 0 }, unknown = { 0 }, off = { 0 };
+	_cleanup_groups_ struct groups answer = { 0 }, stuck = { 0 }, unknown = { 0 }, off = { 0 };
 	_cleanup_buffer_ struct buffer summary = { 0 };
 
 	TRY(groups_init(view->analysis, SEVERITY_STUCK, false, &stuck));
 	TRY(groups_init(view->analysis, SEVERITY_UNKNOWN, false, &unknown));
 	TRY(groups_init(view->analysis, SEVERITY_OFF, true, &off));
 	view_add_summary(view, &summary, stuck.finding_num, unknown.finding_num);
-	add_heading(view, buffer, stuck.num ? &stuck : &off, buffer_text(&summary));
+	TRY(groups_init_answer(view->analysis, &answer));
+	bool off_first = stuck.num && groups_say_off(&answer);
+	add_heading(view, buffer, &answer, buffer_text(&summary));
 	add_sampling(view, buffer);
 	buffer_printf(buffer, "<h2>Findings</h2>\n<p>%s</p>\n", buffer_text(&summary));
+	if (off_first)
+		add_groups(view, buffer, &off);
 	add_groups(view, buffer, &stuck);
 	add_groups(view, buffer, &unknown);
-	add_groups(view, buffer, &off);
+	if (!off_first)
+		add_groups(view, buffer, &off);
 	add_incomplete(view->analysis, buffer);
 	buffer->failed |= summary.failed;
 	return NULL;

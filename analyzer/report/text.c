@@ -227,6 +227,7 @@ struct virtq_error *report_text(const struct analysis *analysis,
 				const struct virtq_render_options *options, char **ret)
 {
 	_cleanup_view_ struct view view = { 0 };
+	_cleanup_groups_ struct groups answer = { 0 };
 	_cleanup_groups_ struct groups stuck = { 0 };
 	_cleanup_groups_ struct groups unknown = { 0 };
 	_cleanup_groups_ struct groups off = { 0 };
@@ -236,19 +237,25 @@ struct virtq_error *report_text(const struct analysis *analysis,
 
 	TRY(view_init(analysis, options, &view));
 	TRY(groups_init(analysis, SEVERITY_STUCK, false, &stuck));
+	/* A paused VM is not stuck, but whoever asks should not have to guess. */
+	TRY(groups_init(analysis, SEVERITY_OFF, true, &off));
+	TRY(groups_init_answer(analysis, &answer));
+	bool off_first = stuck.num && groups_say_off(&answer);
 	if (view.quiet) {
+		if (off_first)
+			add_groups(&view, &buffer, &off, add_group_short);
 		add_groups(&view, &buffer, &stuck, add_group);
 		return buffer_take(&buffer, ret);
 	}
 	TRY(groups_init(analysis, SEVERITY_UNKNOWN, false, &unknown));
-	/* A paused VM is not stuck, but whoever asks should not have to guess. */
-	TRY(groups_init(analysis, SEVERITY_OFF, true, &off));
-	add_answer(&view, &buffer, stuck.num ? &stuck : &off);
+	add_answer(&view, &buffer, &answer);
 	if (buffer.length)
 		buffer_add(&buffer, "\n");
 	view_add_header(&view, &buffer);
 	buffer_add(&buffer, "\n");
 	TRY(table_add(&view, &buffer));
+	if (off_first)
+		add_groups(&view, &buffer, &off, add_group_short);
 	add_groups(&view, &buffer, &stuck, add_group);
 	add_groups(&view, &buffer, &unknown, view.verbose ? add_group : add_group_short);
 	if (view.verbose) {
@@ -257,7 +264,7 @@ struct virtq_error *report_text(const struct analysis *analysis,
 		add_groups(&view, &buffer, &all_off, add_group);
 		add_groups(&view, &buffer, &ok, add_group);
 		add_devices(&view, &buffer);
-	} else {
+	} else if (!off_first) {
 		add_groups(&view, &buffer, &off, add_group_short);
 	}
 	buffer_add(&buffer, "\n");

@@ -50,6 +50,7 @@ static void add_facts(const struct snapshot *snapshot, struct buffer *buffer)
 	add_fact(buffer, "virtq", VIRTQ_VERSION);
 	add_original(buffer, &analysis->target);
 	add_fact(buffer, "live", analysis->target.live ? "yes" : "no");
+	add_fact(buffer, "process", analysis->sample.process ? "yes" : "no");
 	add_fact(buffer, "truncated", analysis->target.truncated ? "yes" : "no");
 	add_fact(buffer, "command", analysis->target.command);
 	add_fact(buffer, "version", analysis->qemu.version);

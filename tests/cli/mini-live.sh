@@ -47,6 +47,25 @@ live "$mini-10.2" idle || check "mini-qemu runs" false
 run --json --interval 50 "$live_pid" # of which a second sample would wait too long for this test
 equal "idle: one sample is enough" "0 1" "$status $(jq .target.samples <<<"$out")"
 
+# A stopped process cannot move, whatever it looks like: that is the answer, and nobody is accused.
+for scenario in stuck not-seen seen-not-taken done-not-noticed done-not-signalled vhost-pending; do
+    live "$mini-7.2" $scenario || check "mini-qemu runs" false
+    kill -STOP "$live_pid"
+    run --json --interval 1 "$live_pid"
+    equal "$scenario, stopped by a signal: the verdicts" off/stopped \
+        "$(jq -r '[.devices[].queues[] | select(.verdict | test("^ok|^off/not-set-up") | not).verdict] | unique | join(" ")' <<<"$out")"
+    equal "$scenario, stopped by a signal: confidence in what it looks like" low \
+        "$(jq -r '[.devices[].queues[].findings[] | select(.verdict | startswith("off") | not).confidence] | unique | join(" ")' <<<"$out")"
+    run --interval 1 "$live_pid"
+    check "$scenario, stopped by a signal: the first line" \
+        grep -q ': QEMU itself is stopped' <<<"${out%%$'\n'*}"
+    kill -CONT "$live_pid"
+    run --json --interval 1 "$live_pid"
+    check "$scenario, continued" compare $scenario "$out"
+    kill "$live_pid"
+    wait "$live_pid" 2>/dev/null
+done
+
 # Looking leaves no trace: no tracer, no signal, nothing written.
 if strace -o "$tap_dir/strace" true 2>/dev/null; then
     strace -f -o "$tap_dir/strace" "$BUILD/virtq" "$live_pid" >"$tap_dir/out"

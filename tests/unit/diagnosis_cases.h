@@ -67,6 +67,7 @@ struct state {
 	 * kick waits; the vector is not masked and goes through an irqfd.
 	 */
 	bool live;
+	bool debugger; /**< Read through one, which stops the threads. */
 	const char *transport; /**< NULL: "pci". */
 	const char *runstate;  /**< NULL: not known. */
 	struct setting host_notifier_enabled, host_notifier_count, listeners, handle_output;

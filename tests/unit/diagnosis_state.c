@@ -202,6 +202,7 @@ void instant_init(struct instant *instant, const struct state *state, enum queue
 	bool threads = (state->live || state->activity) && !state->thread_unknown;
 
 	*instant = (struct instant){ .sample = { .time_ns = time_ns,
+						 .process = state->live && !state->debugger,
 						 .runstate = (char *)state->runstate,
 						 .host_kernel = live_fact(state, state->host_kernel,
 									  KERNEL_VERSION(5, 11)),

@@ -633,6 +633,29 @@ static void test_first_sample_is_no_witness(void **state)
 		expect_not(&before[i], &now, QUEUE_REQUEST, NULL);
 }
 
+static const struct state stopped_states[] = {
+	{ .live = true, TAKEN, BACKEND(.in_flight = KNOWN(1)), ONE_REQUEST(OLD),
+	  .activity = THREAD_STOPPED, .thread_state = 'T' },
+	{ .live = true, SEEN, .activity = THREAD_STOPPED, .thread_state = 't' },
+	{ .live = true, POSTED, .host_notifier_count = IS(1), .activity = THREAD_STOPPED,
+	  .thread_state = 't' },
+	{ .live = true, .used_event = IS(6), .activity = THREAD_STOPPED, .thread_state = 'T' },
+	{ .live = true, STALE, POSTED, .activity = THREAD_STOPPED, .thread_state = 'T' },
+};
+
+/**
+ * Two samples of a stopped process never differ: nobody is accused, even of what
+ * one sample of a core says with more than low confidence.
+ */
+static void test_stopped_process_accuses_nobody(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(stopped_states); i++) {
+		expect_not(NULL, &stopped_states[i], QUEUE_REQUEST, NULL);
+		expect_not(&stopped_states[i], &stopped_states[i], QUEUE_REQUEST, NULL);
+	}
+}
+
 /** Section 3.2: used_event moved between the samples, so the driver did notice something. */
 static void test_driver_that_reaps_noticed(void **state)
 {
@@ -820,6 +843,7 @@ int main(void)
 		cmocka_unit_test(test_suspicious),
 		cmocka_unit_test(test_more_than_one_finding),
 		cmocka_unit_test(test_first_sample_is_no_witness),
+		cmocka_unit_test(test_stopped_process_accuses_nobody),
 		cmocka_unit_test(test_driver_that_reaps_noticed),
 		cmocka_unit_test(test_movement_is_not_invented),
 		cmocka_unit_test(test_unreadable_device_is_not_accused),
