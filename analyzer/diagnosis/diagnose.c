@@ -199,6 +199,12 @@ static bool rule_applies(const struct rule *rule, const struct subject *subject)
 }
 
 /**
+ * Two samples say more than one if time passed between them: a request of a
+ * network disk takes tens of milliseconds, and QEMU stalls for half a second.
+ */
+#define LONG_ENOUGH_NS UINT64_C(1000000000)
+
+/**
  * One sample never gives more than medium, whatever else is known; while QEMU
  * is stopped even less, for no second one will ever differ. A packed
  * ring is judged one step less surely than a split one: its positions come
@@ -207,7 +213,11 @@ static bool rule_applies(const struct rule *rule, const struct subject *subject)
  */
 static enum confidence confidence_of(const struct rule *rule, const struct subject *subject)
 {
-	bool two = subject->before.queue;
+	struct subject asked = *subject;
+
+	if (subject->interval_ns < LONG_ENOUGH_NS)
+		asked.before.queue = NULL;
+	bool two = asked.before.queue;
 	enum confidence confidence = two ? rule->two_samples : rule->one_sample;
 	enum confidence most = two ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
 
@@ -215,7 +225,7 @@ static enum confidence confidence_of(const struct rule *rule, const struct subje
 		return confidence;
 	if (process_is_stopped(&subject->now) || (rule->doubtful && rule->doubtful(subject)))
 		return CONFIDENCE_LOW;
-	if (rule->surer && confidence < most && rule->surer(subject))
+	if (rule->surer && confidence < most && rule->surer(&asked))
 		confidence++;
 	if (subject->now.queue->packed && confidence > CONFIDENCE_LOW)
 		confidence--;

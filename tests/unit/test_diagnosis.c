@@ -633,6 +633,39 @@ static void test_first_sample_is_no_witness(void **state)
 		expect_not(&before[i], &now, QUEUE_REQUEST, NULL);
 }
 
+/** Two samples that follow each other closely say no more than one. */
+static void test_close_samples_are_worth_one(void **state)
+{
+	static const struct state no_kick = { .live = true, POSTED };
+	static const struct {
+		const struct state *state;
+		uint64_t interval_ns;
+		const char *verdict;
+		enum confidence confidence;
+	} pairs[] = {
+		{ &stuck_state, UINT64_C(50000000), "in-device/stuck", CONFIDENCE_LOW },
+		{ &stuck_state, UINT64_C(999999999), "in-device/stuck", CONFIDENCE_LOW },
+		{ &stuck_state, UINT64_C(1000000000), "in-device/stuck", CONFIDENCE_HIGH },
+		/* what makes two samples surer */
+		{ &no_kick, UINT64_C(50000000), "not-seen/kick-lost", CONFIDENCE_LOW },
+		{ &no_kick, UINT64_C(1000000000), "not-seen/kick-lost", CONFIDENCE_HIGH },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		struct instant before, now;
+		struct diagnosis diagnosis;
+
+		instant_init(&before, pairs[i].state, QUEUE_REQUEST, 5000000000);
+		instant_init(&now, pairs[i].state, QUEUE_REQUEST, 5000000000 + pairs[i].interval_ns);
+		assert_null(diagnose(&before.sample, &now.sample, &diagnosis));
+		assert_string_equal(only_queue(&diagnosis)->findings[0].verdict, pairs[i].verdict);
+		assert_int_equal(only_queue(&diagnosis)->findings[0].confidence,
+				 pairs[i].confidence);
+		diagnosis_deinit(&diagnosis);
+	}
+}
+
 static const struct state stopped_states[] = {
 	{ .live = true, TAKEN, BACKEND(.in_flight = KNOWN(1)), ONE_REQUEST(OLD),
 	  .activity = THREAD_STOPPED, .thread_state = 'T' },
@@ -843,6 +876,7 @@ int main(void)
 		cmocka_unit_test(test_suspicious),
 		cmocka_unit_test(test_more_than_one_finding),
 		cmocka_unit_test(test_first_sample_is_no_witness),
+		cmocka_unit_test(test_close_samples_are_worth_one),
 		cmocka_unit_test(test_stopped_process_accuses_nobody),
 		cmocka_unit_test(test_driver_that_reaps_noticed),
 		cmocka_unit_test(test_movement_is_not_invented),
