@@ -282,12 +282,19 @@ bool backend_is_quiesced(const struct backend *backend)
 	return fact_true(backend->quiesce_counter) || fact_true(backend->node_quiesce_counter);
 }
 
+const struct backend *find_drained(const struct view *view)
+{
+	for (size_t i = 0; i < view->device->backend_num; i++)
+		if (backend_is_quiesced(&view->device->backends[i]))
+			return &view->device->backends[i];
+	return NULL;
+}
+
 bool is_drained(const struct view *view)
 {
 	const struct context *loop = view_loop(view);
 
-	return find_backend(view, backend_is_quiesced) ||
-	       (loop && fact_true(loop->external_disable_cnt));
+	return find_drained(view) || (loop && fact_true(loop->external_disable_cnt));
 }
 
 /** net tx with a packet that the netdev does not take, a full chardev, an empty free list, ... */

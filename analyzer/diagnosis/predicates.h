@@ -145,6 +145,13 @@ bool is_left_by_port(const struct subject *subject);
 
 bool backend_is_quiesced(const struct backend *backend);
 
+/**
+ * The device's first disk that is drained; NULL if there is none. The handlers of
+ * all its queues are taken away then, virtio_scsi_drained_begin(): also of those
+ * that no request of a disk passes.
+ */
+const struct backend *find_drained(const struct view *view);
+
 /** A block job or the monitor stopped the device's requests. */
 bool is_drained(const struct view *view);
 

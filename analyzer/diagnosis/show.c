@@ -336,7 +336,7 @@ void show_drain(const struct subject *subject, struct evidence *evidence)
 {
 	const struct view *view = &subject->now;
 	const struct context *loop = view_loop(view);
-	const struct backend *backend = find_backend(view, backend_is_quiesced);
+	const struct backend *backend = find_drained(view);
 
 	if (backend)
 		show_quiesced(backend, evidence);
