@@ -180,6 +180,33 @@ const struct thread *view_loop_thread(const struct view *view)
 	return loop ? view_thread(view, loop->thread_id) : NULL;
 }
 
+const struct thread *view_main_thread(const struct view *view)
+{
+	const struct sample *sample = view->sample;
+
+	for (size_t i = 0; i < sample->context_num; i++) {
+		const struct thread *thread = view_thread(view, sample->contexts[i].thread_id);
+
+		if (sample->contexts[i].main && thread)
+			return thread;
+	}
+	return NULL;
+}
+
+const struct thread *find_held_up(const struct view *view, const struct thread *thread)
+{
+	if (!thread || thread->activity != THREAD_POLLING)
+		return NULL;
+	for (size_t i = 0; i < view->sample->thread_num; i++) {
+		const struct thread *other = &view->sample->threads[i];
+
+		if (other->activity == THREAD_LOCKING &&
+		    fact_is(other->lock_owner, (uint64_t)thread->tid))
+			return other;
+	}
+	return NULL;
+}
+
 bool thread_is_held(const struct thread *thread)
 {
 	return thread->activity == THREAD_LOCKING || thread->activity == THREAD_BLOCKED;

@@ -88,6 +88,16 @@ const struct thread *view_thread(const struct view *view, struct fact tid);
 /** The thread of the queue's event loop; NULL if it is not known. */
 const struct thread *view_loop_thread(const struct view *view);
 
+/** The main loop's thread; NULL if it is not known. */
+const struct thread *view_main_thread(const struct view *view);
+
+/**
+ * A thread that waits for a mutex which @thread holds while it sleeps until events
+ * come: @thread is not between two events then, but in the middle of one. NULL if
+ * there is none, or @thread is NULL.
+ */
+const struct thread *find_held_up(const struct view *view, const struct thread *thread);
+
 /** It waits, and not for events: for a lock, or in a system call. */
 bool thread_is_held(const struct thread *thread);
 

@@ -16,9 +16,18 @@ static bool is_overlooked(const struct view *view)
 	return is_not_seen(view) && !is_holding_back(view);
 }
 
+/**
+ * It does something else, or sleeps in the middle of it: a call that waits for one
+ * event, aio_poll(), keeps the big lock.
+ */
+static bool loop_is_busy(const struct view *view)
+{
+	return loop_is_held(view) || find_held_up(view, view_loop_thread(view));
+}
+
 static bool is_not_seen_by_held_thread(const struct view *view)
 {
-	return is_overlooked(view) && loop_is_held(view);
+	return is_overlooked(view) && loop_is_busy(view);
 }
 
 /** A thread that was busy twice is only the same stop if it waits for the same thing. */
@@ -71,7 +80,7 @@ static bool is_not_read(const struct view *view)
 /** Its thread does not wait for something else, which would be all there is to say: not-seen/thread-busy. */
 static bool thread_could_read(const struct subject *subject)
 {
-	return !in_all(subject, loop_is_held) || !loop_waits_for_the_same(subject);
+	return !in_all(subject, loop_is_busy) || !loop_waits_for_the_same(subject);
 }
 
 /** QEMU asked for no notification. */
@@ -112,34 +121,20 @@ static bool suppressor_sleeps(const struct subject *subject)
 }
 
 /**
- * QEMU's big lock is to be had: the main loop does not wait for it, nor hold it
- * while it waits for something else.
- */
-static bool main_loop_is_free(const struct view *view)
-{
-	const struct sample *sample = view->sample;
-
-	for (size_t i = 0; i < sample->context_num; i++) {
-		const struct thread *thread = view_thread(view, sample->contexts[i].thread_id);
-
-		if (sample->contexts[i].main && thread)
-			return thread->activity == THREAD_POLLING ||
-			       thread->activity == THREAD_RUNNING;
-	}
-	return false;
-}
-
-/**
  * No kick is on its way to QEMU: the eventfd is empty, or who reads it sleeps.
  * Without ioeventfd the vCPU's thread would be the one to handle the kick, and
- * need no more than the big lock.
+ * need no more than the big lock; without KVM it needs that to write the eventfd.
  */
 static bool no_kick_waits(const struct view *view)
 {
 	const struct queue *queue = view->queue;
+	const struct thread *thread = view_main_thread(view);
 
+	if (find_held_up(view, thread))
+		return false;
 	if (fact_is(queue->host_notifier_enabled, 0))
-		return main_loop_is_free(view);
+		return thread && (thread->activity == THREAD_POLLING ||
+				  thread->activity == THREAD_RUNNING);
 	if (!fact_true(queue->listeners))
 		return false;
 	return fact_known(queue->host_notifier_count) ? queue->host_notifier_count.value == 0 :
@@ -153,7 +148,7 @@ static bool is_kick_owed(const struct view *view)
 
 	return is_overlooked(view) && fact_true(queue->notification) &&
 	       kick_is_due(queue, queue->last_avail_idx) && no_kick_waits(view) &&
-	       !fact_is(queue->handle_output, 0) && !loop_is_held(view);
+	       !fact_is(queue->handle_output, 0) && !loop_is_busy(view);
 }
 
 /** The driver compared its index with avail_event without regard to the wrap at 65536. */

@@ -185,12 +185,27 @@ static void show_owners(const struct view *view, const struct thread *thread,
 	}
 }
 
+static void show_held_up(const struct view *view, const struct thread *thread,
+			 struct evidence *evidence)
+{
+	const struct thread *other = find_held_up(view, thread);
+
+	if (other)
+		evidence_add(evidence, "thread %d%s%s waits for a mutex that thread %d holds, which sleeps in the middle of something",
+			     (int)other->tid, other->name[0] ? " " : "", other->name,
+			     (int)thread->tid);
+}
+
 void show_loop(const struct subject *subject, struct evidence *evidence)
 {
 	const struct view *view = &subject->now;
 	const struct context *loop = view_loop(view);
 	const struct thread *thread = view_loop_thread(view);
+	const struct thread *main_thread = view_main_thread(view);
 
+	show_held_up(view, thread, evidence);
+	if (main_thread != thread)
+		show_held_up(view, main_thread, evidence);
 	if (!loop)
 		return;
 	if (thread) {
