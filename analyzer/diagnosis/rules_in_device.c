@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The device has the request: which backend, lock or queue inside QEMU keeps it. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "diagnosis/predicates.h"
 #include "diagnosis/rules.h"
@@ -125,22 +126,44 @@ static bool is_in_backend_io(const struct view *view)
 	return is_in_device(view) && find_backend(view, disk_works) && !loop_waits_for_lock(view);
 }
 
+/** 9p keeps the element of every request until its reply: a worker has it, and the host. */
+static bool file_system_works(const struct backend *backend)
+{
+	return backend->type && strcmp(backend->type, "9p") == 0 &&
+	       fact_true(backend->elements_held);
+}
+
+static bool is_in_file_system(const struct view *view)
+{
+	return is_in_device(view) && find_backend(view, file_system_works) &&
+	       !loop_waits_for_lock(view);
+}
+
 /**
  * An element is parked in the device model: a packet the netdev did not take,
- * output of a port that nobody reads, commands that wait for a fence, requests
- * that were to be restarted.
+ * output of a port that nobody reads, commands that wait for a fence.
  */
 static bool backend_parks(const struct backend *backend)
 {
 	return fact_true(backend->async_tx) ||
 	       (fact_true(backend->element_held) && fact_true(backend->throttled)) ||
-	       fact_true(backend->elements_held) ||
-	       fact_true(backend->parked_requests);
+	       (fact_true(backend->elements_held) && !file_system_works(backend));
 }
 
 static bool is_parked(const struct view *view)
 {
 	return is_in_device(view) && find_backend(view, backend_parks);
+}
+
+static bool disk_parks(const struct backend *backend)
+{
+	return fact_true(backend->parked_requests);
+}
+
+/** Requests of VirtIOBlock.rq are restarted when the VM continues. */
+static bool waits_to_be_restarted(const struct view *view)
+{
+	return is_in_device(view) && find_backend(view, disk_parks);
 }
 
 static bool is_blocked_by_order(const struct view *view)
@@ -436,6 +459,22 @@ static const struct rule rules[] = {
 		.next = "look at the other end: who reads the netdev's socket or tap, the serial port's chardev, the renderer; it does not drain",
 	},
 	{
+		.verdict = "in-device/parked",
+		.catalogue = "DV-BACKEND",
+		.title = "the device model keeps the request, to restart it when the VM continues",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.needs = NEEDS(BACKEND_FACT(parked_requests)),
+		.holds = waits_to_be_restarted,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_HIGH,
+		.surer = request_is_old,
+		.evidence = show_in_backend,
+		.considered = CONSIDERED("pre-posted-role", "transient", "torn-read"),
+		.next = "the VM runs, and QEMU did not restart the request: see what failed (QMP query-block, io-status), and report it to QEMU with its version; `stop` and `cont` restarts it" UNLESS_IN_FLIGHT,
+	},
+	{
 		.verdict = "in-device/in-order",
 		.catalogue = "DV-ORDER",
 		.title = "the device finished requests that wait for an earlier one",
@@ -484,6 +523,21 @@ static const struct rule rules[] = {
 		.evidence = show_backend_io,
 		.considered = CONSIDERED("long-request", "throttling", "drained-section", "pre-posted-role", "transient", "torn-read"),
 		.next = "look at the host's storage first (dmesg, iostat, the server of a network disk, threads in state D: ps -eLo pid,tid,stat,wchan,comm); if it is idle, the completion was lost: `thread apply all bt` in gdb, and report it to QEMU with its version and aio setting",
+	},
+	{
+		.verdict = "in-device/backend-io",
+		.catalogue = "DV-AIO",
+		.title = "the device has the request, and its file system on the host has not finished it",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.stalled = true,
+		.needs = NEEDS(BACKEND_FACT(elements_held)),
+		.holds = is_in_file_system,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_MEDIUM,
+		.evidence = show_backend_io,
+		.considered = CONSIDERED("long-request", "pre-posted-role", "transient", "torn-read"),
+		.next = "look at the exported file system on the host (dmesg, the server of a network file system, threads in state D: ps -eLo pid,tid,stat,wchan,comm); if it is idle, see what QEMU's worker threads do: `thread apply all bt` in gdb",
 	},
 	{
 		.verdict = "in-device/stuck",

@@ -5,6 +5,11 @@
 
 #include "diagnosis/rule.h"
 
+/** Ends a sentence that proposes QMP's `stop`: that drains all disks, with the big lock held. */
+#define UNLESS_IN_FLIGHT                                                           \
+	", but only if no disk of the VM has a request in flight: `stop` waits for " \
+	"all of them, and the whole VM with it"
+
 /** A fact as text: "?" if it could not be read, "-" if it does not exist, never a 0 in its stead. */
 struct number {
 	char text[24];
