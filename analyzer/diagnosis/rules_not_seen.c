@@ -296,7 +296,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_HIGH,
 		.evidence = show_unread,
 		.considered = CONSIDERED("drained-section", "no-eventfd", "shadow-lag", "pre-posted-role", "transient"),
-		.next = "QEMU took the handler away and did not put it back, as after a block job, a hot-plug or a migration: report it to QEMU with its version; `stop` and `cont` may revive the queue",
+		.next = "QEMU took the handler away and did not put it back, as after a block job, a hot-plug or a migration: report it to QEMU with its version; `stop` and `cont` may revive the queue" UNLESS_IN_FLIGHT,
 	},
 	{
 		.verdict = "not-seen/no-handler",
@@ -327,7 +327,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_HIGH,
 		.evidence = show_unread,
 		.considered = CONSIDERED("transient", "stopped-world", "no-eventfd", "drained-section", "back-pressure", "shadow-lag"),
-		.next = "the event loop does not get to the queue's eventfd: see what its thread does (`thread apply all bt` in gdb); `stop` and `cont` makes QEMU look again",
+		.next = "the event loop does not get to the queue's eventfd: see what its thread does (`thread apply all bt` in gdb); `stop` and `cont` makes QEMU look again" UNLESS_IN_FLIGHT,
 	},
 	{
 		.verdict = "not-seen/suppressed",
@@ -344,7 +344,7 @@ static const struct rule rules[] = {
 		.surer = suppressor_sleeps,
 		.evidence = show_not_seen,
 		.considered = CONSIDERED("stale-avail-event", "poll-mode", "handler-at-work", "drained-section", "lazy-tx", "transient"),
-		.next = "QEMU switched notifications off and forgot to switch them on: report it to QEMU with its version; `stop` and `cont`, or any kick, should revive the queue",
+		.next = "QEMU switched notifications off and forgot to switch them on: report it to QEMU with its version; any kick should revive the queue, and so should `stop` and `cont`" UNLESS_IN_FLIGHT,
 	},
 	{
 		.verdict = "not-seen/driver-wrap",
@@ -376,7 +376,7 @@ static const struct rule rules[] = {
 		.evidence = show_not_seen,
 		.considered = CONSIDERED("batched-kick", "stopped-world", "no-eventfd", "stale-avail-event", "shadow-lag",
 					 "pre-posted-role", "back-pressure", "transient", "torn-read"),
-		.next = "see whether the guest's vCPUs run, and whether the ioeventfd of the queue is assigned; `stop` and `cont` makes QEMU look again. If that helps, the notification was lost between driver and QEMU",
+		.next = "see whether the guest's vCPUs run, and whether the ioeventfd of the queue is assigned; if any later kick helps, the notification was lost between driver and QEMU. `stop` and `cont` makes QEMU look again" UNLESS_IN_FLIGHT,
 	},
 	{
 		.verdict = "not-seen/waiting",
@@ -391,7 +391,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_HIGH,
 		.evidence = show_not_seen,
 		.considered = CONSIDERED("back-pressure", "shadow-lag", "pre-posted-role", "transient", "torn-read"),
-		.next = "the notification was lost, or the thread that serves the queue does not run: look at QEMU's main loop or IOThread (`thread apply all bt`), and whether the guest's vCPUs run; `stop` and `cont` makes QEMU look again",
+		.next = "the notification was lost, or the thread that serves the queue does not run: look at QEMU's main loop or IOThread (`thread apply all bt`), and whether the guest's vCPUs run; `stop` and `cont` makes QEMU look again" UNLESS_IN_FLIGHT,
 	},
 };
 RULE_TABLE(not_seen_rules, rules);

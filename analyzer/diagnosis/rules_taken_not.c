@@ -207,7 +207,7 @@ static const struct rule rules[] = {
 		.two_samples = CONFIDENCE_MEDIUM,
 		.evidence = show_tx_burst,
 		.considered = CONSIDERED("handler-at-work", "busy-thread", "lazy-tx", "transient", "torn-read"),
-		.next = "QEMU forgot to go on after a burst of packets: report it to QEMU with its version and the netdev's type; `stop` and `cont`, or taking the guest's interface down and up, revives it",
+		.next = "QEMU forgot to go on after a burst of packets: report it to QEMU with its version and the netdev's type; taking the guest's interface down and up revives it, and so does `stop` and `cont`" UNLESS_IN_FLIGHT,
 	},
 	{
 		.verdict = "taken-not/peer-not-reading",
@@ -223,7 +223,7 @@ static const struct rule rules[] = {
 		.surer = has_many_buffers_twice,
 		.evidence = show_rx,
 		.considered = CONSIDERED("too-few-buffers", "pre-posted-role", "transient", "torn-read"),
-		.next = "QEMU waits for a kick of the rx queue that the guest does not owe: taking the guest's interface down and up, or `stop` and `cont`, revives it; report it to QEMU with its version",
+		.next = "QEMU waits for a kick of the rx queue that the guest does not owe: report it to QEMU with its version; taking the guest's interface down and up revives it, and so does `stop` and `cont`" UNLESS_IN_FLIGHT,
 	},
 	{
 		.verdict = "taken-not/no-resources",
