@@ -187,6 +187,12 @@ static bool is_waiting(const struct view *view)
 	return is_not_seen(view) && !is_queued_up(view);
 }
 
+/** QEMU is to look by itself: it polls, its handler runs, or net tx waits for its timer. */
+static bool is_waiting_for_no_kick(const struct view *view)
+{
+	return is_waiting(view) && fact_is(view->queue->notification, 0);
+}
+
 static bool is_not_seen_in_drain(const struct view *view)
 {
 	return is_not_seen(view) && is_drained(view);
@@ -200,6 +206,14 @@ static void show_not_seen(const struct subject *subject, struct evidence *eviden
 	show_notifier(subject, evidence);
 	show_loop(subject, evidence);
 	show_interval(subject, evidence);
+}
+
+/** Who is to look although no kick comes. */
+static void show_no_kick(const struct subject *subject, struct evidence *evidence)
+{
+	if (subject->now.queue->kind == QUEUE_LAZY)
+		show_backends(subject, evidence);
+	show_not_seen(subject, evidence);
 }
 
 static void show_drained(const struct subject *subject, struct evidence *evidence)
@@ -380,6 +394,22 @@ static const struct rule rules[] = {
 	},
 	{
 		.verdict = "not-seen/waiting",
+		.catalogue = "NS-THRD NS-SUPP",
+		.title = "the device has not seen the request, and asked for no kick",
+		.severity = SEVERITY_STUCK,
+		.owner = OWNER_QEMU,
+		.fallback = FALLBACK_OF_FAMILY,
+		.stalled = true,
+		.needs = NEEDS(QUEUE_FACT(notification)),
+		.holds = is_waiting_for_no_kick,
+		.one_sample = CONFIDENCE_LOW,
+		.two_samples = CONFIDENCE_MEDIUM,
+		.evidence = show_no_kick,
+		.considered = CONSIDERED("back-pressure", "handler-at-work", "poll-mode", "lazy-tx", "shadow-lag", "transient", "torn-read"),
+		.next = "QEMU is to look by itself, when it polls or by the timer or bottom half of net tx: see what the thread that serves the queue does (`thread apply all bt` in gdb); `stop` and `cont` makes QEMU look again" UNLESS_IN_FLIGHT,
+	},
+	{
+		.verdict = "not-seen/waiting",
 		.catalogue = "NS-THRD NS-NOHND NS-PEND NS-SUPP NS-KICK",
 		.title = "the device has not seen the request",
 		.severity = SEVERITY_STUCK,
@@ -388,9 +418,9 @@ static const struct rule rules[] = {
 		.stalled = true,
 		.holds = is_waiting,
 		.one_sample = CONFIDENCE_LOW,
-		.two_samples = CONFIDENCE_HIGH,
+		.two_samples = CONFIDENCE_MEDIUM,
 		.evidence = show_not_seen,
-		.considered = CONSIDERED("back-pressure", "shadow-lag", "pre-posted-role", "transient", "torn-read"),
+		.considered = CONSIDERED("back-pressure", "stopped-world", "shadow-lag", "pre-posted-role", "transient", "torn-read"),
 		.next = "the notification was lost, or the thread that serves the queue does not run: look at QEMU's main loop or IOThread (`thread apply all bt`), and whether the guest's vCPUs run; `stop` and `cont` makes QEMU look again" UNLESS_IN_FLIGHT,
 	},
 };

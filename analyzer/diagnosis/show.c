@@ -278,6 +278,8 @@ static void show_backend(const struct backend *backend, struct evidence *evidenc
 	if (fact_true(backend->async_tx))
 		evidence_add(evidence, "%s is busy: it did not take a packet, and tx waits for it%s", name,
 			     fact_is(backend->write_poll, 1) ? " (it waits until it can write)" : "");
+	if (fact_true(backend->tx_waiting))
+		evidence_add(evidence, "%s: a timer or a bottom half is to send what waits (tx-waiting)", name);
 	if (fact_true(backend->incoming_packets))
 		evidence_add(evidence, "%s: %s packet%s for the NIC%s", name,
 			     number(backend->incoming_packets).text,

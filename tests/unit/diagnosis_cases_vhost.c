@@ -17,7 +17,7 @@ static const struct diagnosis_case cases[] = {
 	{ "buffers of vhost-net's rx", QUEUE_PREPOSTED, { STALE, .avail_idx = IS(200) },
 	  BOTH("ok/pre-posted", MEDIUM), .spares = "vhost/waiting" },
 	{ "the same ring in QEMU's hands", QUEUE_REQUEST, { .avail_idx = IS(8) },
-	  TWO("not-seen/waiting", HIGH), .spares = "vhost/waiting" },
+	  TWO("not-seen/waiting", MEDIUM), .spares = "vhost/waiting" },
 	{ "case 58: a kick before the ring was enabled", QUEUE_REQUEST,
 	  { .vhost = true, .avail_idx = IS(1), .used_ring_idx = IS(0), .used_event = IS(0) },
 	  TWO("vhost/waiting", MEDIUM) },

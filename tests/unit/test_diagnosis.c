@@ -454,6 +454,12 @@ static const struct {
 	    BACKEND(.kind = BACKEND_NET, .name = (char *)"net0", .read_poll = KNOWN(0),
 		    .incoming_packets = KNOWN(3), .link_down = KNOWN(0)) },
 	  "netdev net0: 3 packets wait for the NIC; the tap is not read" },
+	{ "not-seen/waiting",
+	  QUEUE_LAZY,
+	  { .live = true, POSTED, .notification = IS(0),
+	    BACKEND(.kind = BACKEND_NET, .name = (char *)"net0", .async_tx = KNOWN(0),
+		    .tx_waiting = KNOWN(1)) },
+	  "netdev net0: a timer or a bottom half is to send what waits (tx-waiting)" },
 	{ "done-not-noticed/masked",
 	  QUEUE_REQUEST,
 	  { .live = true, .used_event = IS(6), .vector_masked = IS(1) },
@@ -573,8 +579,8 @@ static void test_more_than_one_finding(void **state)
 					   .last_avail_idx = IS(8),
 					   .used_event = IS(5),
 					   .inuse = IS(0) };
-	static const char *const expected[] = { "corrupt/inuse", "not-seen/waiting",
-						"in-device/stuck", "done-not-noticed/signalled" };
+	static const char *const expected[] = { "corrupt/inuse", "in-device/stuck",
+						"not-seen/waiting", "done-not-noticed/signalled" };
 	struct instant before, now;
 	struct diagnosis diagnosis;
 
