@@ -171,6 +171,17 @@ static bool nothing_came(const struct view *view)
 	return fact_is(view->queue->host_notifier_count, 0) && loop_sleeps(view);
 }
 
+/** And nobody holds back: so nobody will look before another kick comes. */
+static bool nobody_will_look(const struct view *view)
+{
+	return nothing_came(view) && !is_holding_back(view);
+}
+
+static bool nobody_will_look_twice(const struct subject *subject)
+{
+	return in_both(subject, nobody_will_look);
+}
+
 static bool nothing_came_twice(const struct subject *subject)
 {
 	return in_both(subject, nothing_came);
@@ -419,6 +430,7 @@ static const struct rule rules[] = {
 		.holds = is_waiting,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
+		.surer = nobody_will_look_twice,
 		.evidence = show_not_seen,
 		.considered = CONSIDERED("back-pressure", "stopped-world", "shadow-lag", "pre-posted-role", "transient", "torn-read"),
 		.next = "the notification was lost, or the thread that serves the queue does not run: look at QEMU's main loop or IOThread (`thread apply all bt`), and whether the guest's vCPUs run; `stop` and `cont` makes QEMU look again" UNLESS_IN_FLIGHT,
