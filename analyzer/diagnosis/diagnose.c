@@ -81,12 +81,18 @@ static const struct device *find_device(const struct sample *sample, const struc
 	return NULL;
 }
 
-/** QEMU's own request object in flight in @queue: the only identity that outlives an index. */
-static bool has_request(const struct queue *queue, uint64_t address)
+/**
+ * QEMU's own request object in flight in @queue: the only identity that outlives
+ * an index. Memory that was freed is soon another request's, which began later.
+ */
+static bool has_request(const struct queue *queue, const struct request *wanted)
 {
 	for (size_t i = 0; i < queue->request_num; i++) {
-		if (queue->requests[i].address == address &&
-		    queue->requests[i].stage == REQUEST_IN_DEVICE)
+		const struct request *request = &queue->requests[i];
+
+		if (request->address == wanted->address && request->stage == REQUEST_IN_DEVICE &&
+		    (request->started_ns == wanted->started_ns || !request->started_ns ||
+		     !wanted->started_ns))
 			return true;
 	}
 	return false;
@@ -107,7 +113,7 @@ static bool requests_were_replaced(const struct queue *before, const struct queu
 
 		if (request->stage != REQUEST_IN_DEVICE)
 			continue;
-		if (!request->address || has_request(now, request->address))
+		if (!request->address || has_request(now, request))
 			return false;
 		known++;
 	}

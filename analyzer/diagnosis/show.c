@@ -25,7 +25,9 @@ const char *plural(uint64_t count)
 void show_interval(const struct subject *subject, struct evidence *evidence)
 {
 	if (subject->before.queue)
-		evidence_add(evidence, "the device took and finished nothing between two samples %.1f s apart",
+		/* what a vhost backend took is not visible */
+		evidence_add(evidence, "the device %sfinished nothing between two samples %.1f s apart",
+			     subject->now.queue->vhost ? "" : "took and ",
 			     (double)subject->interval_ns / 1e9);
 	else if (process_is_stopped(&subject->now))
 		evidence_add(evidence, "QEMU is stopped: how long this lasts cannot be told");

@@ -467,6 +467,10 @@ static const struct {
 	{ "vhost/kick-unread",
 	  QUEUE_REQUEST,
 	  { .live = true, STALE, POSTED, .vhost_kick_count = IS(1) },
+	  "the device finished nothing between two samples 0.0 s apart" },
+	{ "vhost/kick-unread",
+	  QUEUE_REQUEST,
+	  { .live = true, STALE, POSTED, .vhost_kick_count = IS(1) },
 	  "the kick eventfd holds 1 kick the backend has not read" },
 };
 
