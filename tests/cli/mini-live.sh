@@ -59,6 +59,10 @@ for scenario in stuck not-seen seen-not-taken done-not-noticed done-not-signalle
     run --interval 1 "$live_pid"
     check "$scenario, stopped by a signal: the first line" \
         grep -q ': QEMU itself is stopped' <<<"${out%%$'\n'*}"
+    "$VIRTQ" snapshot --interval 1 --force "$live_pid" -o "$tap_dir/stopped.core"
+    run --json "$tap_dir/stopped.core"
+    equal "$scenario, stopped by a signal: so says its snapshot" off/stopped \
+        "$(jq -r '[.devices[].queues[] | select(.verdict | test("^ok|^off/not-set-up") | not).verdict] | unique | join(" ")' <<<"$out")"
     kill -CONT "$live_pid"
     run --json --interval 1 "$live_pid"
     check "$scenario, continued" compare $scenario "$out"
