@@ -193,6 +193,7 @@ static void take_sample(struct cursor *cursor, struct sample *sample)
 	if (!device || !queues)
 		abort();
 	*sample = (struct sample){ .time_ns = cursor_take_unsigned(cursor, 4),
+				   .process = flags & 128,
 				   .devices = device,
 				   .device_num = 1 };
 	if (flags & 128)

@@ -381,6 +381,28 @@ static void test_not_set_up_is_no_answer(void **state)
 	model_destroy(analysis);
 }
 
+/** What else is said of a queue that is off is not the answer, and comes after why it is off. */
+static void test_stopped_goes_before_stuck(void **state)
+{
+	(void)state;
+	struct analysis *analysis = model_new(1);
+
+	model_device(analysis, 0, "disk0", "virtio-blk-device", 2);
+	model_finding(analysis, 0, 0, "off/stopped", SEVERITY_OFF, NULL, NULL);
+	model_finding(analysis, 0, 0, "in-device/stuck", SEVERITY_STUCK, "one line", NULL);
+	model_finding(analysis, 0, 1, "off/stopped", SEVERITY_OFF, NULL, NULL);
+	_cleanup_free_ char *text = text_of(analysis, (struct virtq_render_options){ 0 });
+	static const char answer[] = "disk0 queue 0 (request): nothing wrong here\n\n";
+
+	assert_int_equal(strncmp(text, answer, strlen(answer)), 0);
+	const char *off = strstr(text, "\noff/stopped: "), *stuck = strstr(text, "\nin-device/stuck: ");
+	assert_true(off && stuck && off < stuck);
+	assert_null(strstr(off + 1, "\noff/stopped: "));
+	_cleanup_free_ char *quiet = text_of(analysis, (struct virtq_render_options){ .quiet = true });
+	assert_int_equal(strncmp(quiet, "off/stopped: ", strlen("off/stopped: ")), 0);
+	model_destroy(analysis);
+}
+
 static void test_no_devices(void **state)
 {
 	(void)state;
@@ -1168,6 +1190,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_stuck),
 		cmocka_unit_test(test_paused_says_so_first),
 		cmocka_unit_test(test_not_set_up_is_no_answer),
+		cmocka_unit_test(test_stopped_goes_before_stuck),
 		cmocka_unit_test(test_no_devices),
 		cmocka_unit_test(test_quiet),
 		cmocka_unit_test(test_verbose),
