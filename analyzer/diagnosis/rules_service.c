@@ -225,7 +225,7 @@ static const struct rule rules[] = {
 	{
 		.verdict = "off/stopped",
 		.catalogue = "NI-STOPPED",
-		.title = "QEMU itself is stopped, by a signal or a debugger: no queue can move",
+		.title = "QEMU itself is stopped, or a thread of it, by a signal or a debugger",
 		.severity = SEVERITY_OFF,
 		.holds = process_is_stopped,
 		.one_sample = CONFIDENCE_PROVED,

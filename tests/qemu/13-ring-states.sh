@@ -42,7 +42,7 @@ no-vector               done-not-noticed/no-vector          done-not-noticed/no-
 isr-pending             done-not-noticed/isr-pending        done-not-noticed/isr-pending
 irqfd-unread            done-not-noticed/irqfd-unread       done-not-noticed/signalled
 driver-wrap             not-seen/driver-wrap                not-seen/driver-wrap
-kick-unread             not-seen/kick-unread                -
+thread-held             off/stopped                         -
 thread-busy             not-seen/thread-busy                not-seen/thread-busy
 main-loop-busy          not-seen/thread-busy                -
 no-handler              not-seen/no-handler                 not-seen/no-handler
@@ -419,7 +419,7 @@ find_kick_fd() {
 iothread=(-object iothread,id=iothread0,poll-max-ns=0)
 threads() {
     local holder tid
-    if wanted kick-unread; then
+    if wanted thread-held; then
         blk event_idx "" iothread=iothread0 "${iothread[@]}"
         "${CC:-cc}" -O2 -Wall -o "$tap_dir/hold-thread" "$top/fixtures/real-qemu/hold-thread.c"
         find_kick_fd
@@ -431,6 +431,8 @@ threads() {
         equal "QEMU $qemu_series: $state_name: the kick is in the eventfd" 1 "$(ring_eventfd "$machine_pid" "$kick_fd")"
         # Nobody else can attach to the thread while it is held, so there is no core.
         state
+        equal "QEMU $qemu_series: $state_name: what it looks like is said beside, and not surely" "not-seen/kick-unread low" \
+            "$(jq -r '.devices[] | select(.id == "disk0").queues[0].findings[1] | "\(.verdict) \(.confidence)"' <<<"$output")"
         kill "$holder"
         wait "$holder" 2>/dev/null
         ring "done 0" "take 0"
