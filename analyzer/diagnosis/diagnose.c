@@ -229,7 +229,7 @@ static enum confidence confidence_of(const struct rule *rule, const struct subje
 
 	if (rule->severity != SEVERITY_STUCK || confidence == CONFIDENCE_PROVED)
 		return confidence;
-	if (process_is_stopped(&subject->now) || (rule->doubtful && rule->doubtful(subject)))
+	if (a_thread_is_stopped(&subject->now) || (rule->doubtful && rule->doubtful(subject)))
 		return CONFIDENCE_LOW;
 	if (rule->surer && confidence < most && rule->surer(&asked))
 		confidence++;
@@ -353,7 +353,7 @@ static void set_before(struct subject *subject, const struct sample *sample,
 	struct view before = { sample, device, queue };
 
 	subject->moved = now->torn;
-	if (!view_is_in_service(&before) || process_is_stopped(&subject->now) ||
+	if (!view_is_in_service(&before) || a_thread_is_stopped(&subject->now) ||
 	    queue->vhost != now->vhost ||
 	    queue->packed != now->packed)
 		return;

@@ -212,13 +212,31 @@ bool thread_is_held(const struct thread *thread)
 	return thread->activity == THREAD_LOCKING || thread->activity == THREAD_BLOCKED;
 }
 
-/** A stop signal stops all threads, but for one in uninterruptible sleep; a debugger may stop some. */
-bool process_is_stopped(const struct view *view)
+bool a_thread_is_stopped(const struct view *view)
 {
 	for (size_t i = 0; view->sample->process && i < view->sample->thread_num; i++)
 		if (view->sample->threads[i].activity == THREAD_STOPPED)
 			return true;
 	return false;
+}
+
+bool queue_is_stopped(const struct view *view)
+{
+	const struct thread *serving = view_loop_thread(view);
+
+	if (!a_thread_is_stopped(view))
+		return false;
+	if (serving && serving->activity == THREAD_STOPPED)
+		return true;
+	/* a stop reaches all threads, but for one in uninterruptible sleep, and a dead one */
+	for (size_t i = 0; i < view->sample->thread_num; i++) {
+		const struct thread *thread = &view->sample->threads[i];
+
+		if (thread->activity != THREAD_STOPPED && thread->state != 'D' &&
+		    thread->state != 'Z' && thread->state != 'X')
+			return false;
+	}
+	return true;
 }
 
 bool loop_is_held(const struct view *view)

@@ -102,11 +102,14 @@ const struct thread *find_held_up(const struct view *view, const struct thread *
 bool thread_is_held(const struct thread *thread);
 
 /**
- * A signal or a debugger stops QEMU: nothing can move, whatever it looks like.
- * The debugger through which it is read, and which lets it run between two
- * samples, does not count.
+ * A signal or a debugger stops a thread, it may be a vCPU's: what it would have
+ * done is not known. The debugger through which QEMU is read, and which lets it
+ * run between two samples, does not count.
  */
-bool process_is_stopped(const struct view *view);
+bool a_thread_is_stopped(const struct view *view);
+
+/** It is the thread that serves the queue, or are all: the queue cannot move, whatever it looks like. */
+bool queue_is_stopped(const struct view *view);
 
 /** The loop's thread is held. */
 bool loop_is_held(const struct view *view);

@@ -64,7 +64,7 @@ bool view_is_in_service(const struct view *view)
 {
 	return view->queue->readable && !queue_is_not_set_up(view) && !device_is_broken(view) &&
 	       !device_is_disabled(view) && !device_is_unreadable(view) && !vm_is_paused(view) &&
-	       !owner_is_unknown(view) && !process_is_stopped(view);
+	       !owner_is_unknown(view) && !a_thread_is_stopped(view);
 }
 
 /**
@@ -225,9 +225,9 @@ static const struct rule rules[] = {
 	{
 		.verdict = "off/stopped",
 		.catalogue = "NI-STOPPED",
-		.title = "QEMU itself is stopped, or a thread of it, by a signal or a debugger",
+		.title = "QEMU itself, or the thread that serves the queue, is stopped by a signal or a debugger",
 		.severity = SEVERITY_OFF,
-		.holds = process_is_stopped,
+		.holds = queue_is_stopped,
 		.one_sample = CONFIDENCE_PROVED,
 		.two_samples = CONFIDENCE_PROVED,
 		.evidence = show_stopped,

@@ -29,8 +29,8 @@ void show_interval(const struct subject *subject, struct evidence *evidence)
 		evidence_add(evidence, "the device %sfinished nothing between two samples %.1f s apart",
 			     subject->now.queue->vhost ? "" : "took and ",
 			     (double)subject->interval_ns / 1e9);
-	else if (process_is_stopped(&subject->now))
-		evidence_add(evidence, "QEMU is stopped: how long this lasts cannot be told");
+	else if (a_thread_is_stopped(&subject->now))
+		evidence_add(evidence, "a thread of QEMU is stopped: how long this lasts cannot be told");
 	else
 		evidence_add(evidence, "one sample only: a request on its way is normal, so this may be a moment of a healthy queue");
 }
