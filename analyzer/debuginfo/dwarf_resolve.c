@@ -224,11 +224,11 @@ static bool is_found(const struct want *want)
 
 /**
  * @param[out] sure_ret true if the unit was found and has the right name.
- * @param[out] gone_ret true if a complete symbol table has none of the unit's
- * functions: it is not part of this binary.
+ * @param[out] unlikely_ret true if a complete symbol table has none of the
+ * unit's functions. It can be there all the same: what is static may be inlined.
  */
 static struct virtq_error *find_unit(struct resolver *resolver, size_t index, bool *sure_ret,
-				     bool *gone_ret)
+				     bool *unlikely_ret)
 {
 	const struct layout_unit *wanted = &resolver->schema->units[index];
 	struct unit *unit = &resolver->units[index];
@@ -266,7 +266,7 @@ static struct virtq_error *find_unit(struct resolver *resolver, size_t index, bo
 			}
 		}
 	}
-	*gone_ret = !candidate_num && wanted->functions[0] && resolver->symbols.has_locals;
+	*unlikely_ret = !candidate_num && wanted->functions[0] && resolver->symbols.has_locals;
 	return NULL;
 }
 
@@ -291,32 +291,36 @@ static struct virtq_error *find_units(struct resolver *resolver)
 {
 	size_t unit_num = resolver->schema->unit_num;
 	_cleanup_free_ bool *by_name = array_new(unit_num, sizeof(*by_name));
+	_cleanup_free_ bool *unlikely = array_new(unit_num, sizeof(*unlikely));
 	_cleanup_free_ struct unit *named = array_new(unit_num, sizeof(*named));
 	struct virtq_error *error = NULL;
 	bool any = false;
 
-	if (!by_name || !named)
+	if (!by_name || !unlikely || !named)
 		return &virtq_error_no_memory;
 	for (size_t i = 0; i < unit_num; i++) {
-		bool used = false, sure = false, gone = false;
+		bool used = false, sure = false;
 
 		for (size_t j = 0; j < resolver->want_num; j++)
 			used |= resolver->wants[j].unit == i;
 		if (!used)
 			continue;
-		TRY(find_unit(resolver, i, &sure, &gone));
-		if (gone)
-			give_up_unit(resolver, i);
-		by_name[i] = !sure && !gone && resolver->schema->units[i].names[0];
+		TRY(find_unit(resolver, i, &sure, &unlikely[i]));
+		by_name[i] = !sure && resolver->schema->units[i].names[0];
 		any |= by_name[i];
 	}
 	if (any)
 		error = unit_find_by_name(resolver->info, resolver->schema, by_name, named);
 	for (size_t i = 0; i < unit_num; i++) {
+		bool missing = resolver->units[i].missing || named[i].missing;
+
 		if (named[i].num) {
 			unit_deinit(&resolver->units[i]);
 			resolver->units[i] = named[i];
+		} else if (unlikely[i] && !missing) {
+			give_up_unit(resolver, i);
 		}
+		resolver->units[i].missing = missing;
 	}
 	return error;
 }

@@ -269,6 +269,8 @@ struct virtq_error *unit_walk_all(struct debug_info *info, const struct name_ind
 	for (size_t i = 0; filter->usable && i < names->slot_num; i++)
 		if (names->slots[i].name)
 			filter_add_name(filter, info, names->slots[i].name, false);
+	if (!filter->usable)
+		info->missing_num = 0; /* Each is met again. */
 
 	for (int types = 0; types <= 1 && !error; types++)
 		error = scan_section(&scan, info->handle, debug_info_file(info), types);

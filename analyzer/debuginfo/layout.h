@@ -16,8 +16,9 @@
 struct layout_unit {
 	/**
 	 * Functions of the unit, tried in order through .symtab and .debug_aranges;
-	 * NULL-ended. If a complete symbol table has none of them, the unit is not
-	 * part of the binary, and what is optional there is absent without a search.
+	 * NULL-ended. If a complete symbol table has none of them and no unit has one
+	 * of the names, the unit is not part of the binary, and what is optional there
+	 * is absent without a search of all units.
 	 */
 	const char *functions[4];
 	/** Suffixes of DW_AT_name on a path boundary, as "hw/virtio/virtio.c"; NULL-ended. */

@@ -641,6 +641,51 @@ static void test_renamed(void **state)
 	assert_true(is_searched_for("Gone", missing, ARRAY_SIZE(missing)));
 }
 
+/*
+ * A unit none of whose named functions is there, since the compiler inlined them
+ * or they have another name: its own name leads to it.
+ */
+static void test_unit_by_name(void **state)
+{
+	const struct way {
+		const char *script;
+		bool searched; /* All units are: there is no table that says what is gone. */
+	} ways[] = {
+		{ "build $CC -gdwarf-5", false },
+		{ "build $CC -gdwarf-4 -gsplit-dwarf", false },
+		{ "build $CC -gdwarf-5 -gsplit-dwarf", false },
+		{ "build $CC -gdwarf-5; objcopy --strip-all --keep-section='.debug*' program", true },
+	};
+	static const struct layout_unit inlined[] = {
+		{ { "inlined", "also_inlined" }, { "dwarf/queue.c" } },
+		{ { "inlined" }, { "dwarf/never.c" } },
+	};
+	static const struct layout_query asked[] = {
+		{ .kind = LAYOUT_STRUCT, .optional = true, .unit = 0, .name = "Queue" },
+		{ .kind = LAYOUT_MEMBER, .optional = true, .unit = 0, .name = "Queue",
+		  .member = "last_avail_idx" },
+		{ .kind = LAYOUT_STRUCT, .optional = true, .unit = 1, .name = "Gone" },
+	};
+	const struct layout_schema one = { inlined, ARRAY_SIZE(inlined), asked, ARRAY_SIZE(asked),
+					   NULL, 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		struct lines log = { .length = 0 };
+		struct layout *layout = NULL;
+
+		build(ways[i].script);
+		assert_null(resolve("program", &one, &log, &layout));
+		if (!layout->items[0].present || !layout->items[1].present)
+			fail_msg("%s: not found", ways[i].script);
+		assert_false(layout->items[2].present);
+		/* What is in neither is not part of the program, and not searched for. */
+		if (!strstr(log.text, "searching all units") == ways[i].searched)
+			fail_msg("%s: %s", ways[i].script, log.text);
+		layout_destroy(layout);
+	}
+}
+
 static void test_no_debug_info(void **state)
 {
 	(void)state;
@@ -702,7 +747,7 @@ static void test_missing_parts(void **state)
 
 	build("build $CC -gdwarf-5 -gsplit-dwarf; rm *.dwo");
 	expect_error(resolve("program", &schema, &log, &layout), VIRTQ_ERROR_NO_DEBUG_INFO,
-		     "split debug info of ");
+		     "split debug info of 3 units ");
 	/* One section for each type unit: more than libdw can read, up to 0.188 at least. */
 	build("build $CC -gdwarf-5 -gsplit-dwarf -fdebug-types-section");
 	struct virtq_error *error = resolve("program", &schema, &log, &layout);
@@ -1018,8 +1063,8 @@ int main(void)
 {
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_debuginfod),    cmocka_unit_test(test_not_found),
-		cmocka_unit_test(test_renamed),	      cmocka_unit_test(test_no_debug_info),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_renamed),	      cmocka_unit_test(test_unit_by_name),
+		cmocka_unit_test(test_no_debug_info), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_missing_parts), cmocka_unit_test(test_not_a_binary),
 		cmocka_unit_test(test_expected_build_id),
 		cmocka_unit_test(test_cache),	      cmocka_unit_test(test_by_build_id),
