@@ -49,9 +49,10 @@ static bool backend_holds_none(const struct queue *queue)
 	return queue->requests_complete && !oldest_held(queue);
 }
 
+/** With a shadow queue it is QEMU that took it: whether the device did is not known. */
 static bool is_held_back(const struct view *view)
 {
-	return is_in_vhost(view) && oldest_held(view->queue);
+	return is_in_vhost(view) && oldest_held(view->queue) && !fact_true(view->device->svq);
 }
 
 static bool oldest_is_the_same(const struct subject *subject)
