@@ -14,6 +14,16 @@ run() {
     out=$(cat "$tap_dir/out") err=$(cat "$tap_dir/err")
 }
 
+# expected LAYOUT: of a scenario on stdin, the lines that hold for this version of QEMU.
+expected() {
+    awk -v layout="${1%%-*}" '
+        function number(text,  parts) { split(text, parts, "."); return parts[1] * 100 + parts[2] }
+        { sub(/ *#.*/, ""); version = $NF; sub(/.*=/, "", version) }
+        $1 ~ /^expect(-live)?$/ && $4 ~ /^since=/ && number(layout) < number(version) { next }
+        $1 ~ /^expect(-live)?$/ && $4 ~ /^before=/ && number(layout) >= number(version) { next }
+        { print }'
+}
+
 core_of() { # BINARY SCENARIO OUT
     fixtures/mini-qemu/make-core.sh "$1" "$scenarios/$2.scn" "$3" >"$tap_dir/make-core.log" 2>&1 ||
         { cat "$tap_dir/make-core.log"; return 1; }

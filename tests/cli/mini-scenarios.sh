@@ -6,25 +6,23 @@
 set -uo pipefail
 . tests/cli/common.bash
 
-# Compare what a scenario expects with what virtq found; verdicts may be patterns.
-# Devices are matched by id; those without one by their order, which is that of
-# creation.
-compare() { # SCENARIO JSON
-    awk '$1 == "device" { print $2 }' "$1" | jq -R . | jq -s . >"$tap_dir/names"
+# Compare what a scenario expects with what virtq found. Devices are matched by id;
+# those without one by their order, which is that of creation.
+compare() { # LAYOUT SCENARIO JSON
+    awk '$1 == "device" { print $2 }' "$2" | jq -R . | jq -s . >"$tap_dir/names"
     jq -r --slurpfile names "$tap_dir/names" '.devices | to_entries[] |
         (.value.id // $names[0][.key]) as $device | .value.queues[] | "\($device):\(.["queue-index"])" as $queue |
         to_entries[] | select(.value | type != "array" and type != "object") |
         "\($queue) \(.key) \(if .value == true then 1 elif .value == false then 0 else .value end)"' \
-        <<<"$2" >"$tap_dir/found" || return 1
+        <<<"$3" >"$tap_dir/found" || return 1
     local status=0 queue key want got
     while read -r queue key want; do
         got=$(awk -v queue="$queue" -v key="$key" '$1 == queue && $2 == key { print $3 }' "$tap_dir/found")
-        # shellcheck disable=SC2053 # a pattern on purpose
-        [[ $got == $want ]] && continue
+        [[ $got == "$want" ]] && continue
         echo "$queue $key: expected $want, got ${got:-nothing}"
         status=1
-    done < <(awk '$1 == "expect" { print $2, "verdict", $3 }
-        $1 == "expect-index" { for (i = 3; i <= NF; i++) { split($i, v, "="); print $2, v[1], v[2] } }' "$1")
+    done < <(expected "$1" <"$2" | awk '$1 == "expect" { print $2, "verdict", $3 }
+        $1 == "expect-index" { for (i = 3; i <= NF; i++) { split($i, v, "="); print $2, v[1], v[2] } }')
     return $status
 }
 
@@ -43,7 +41,7 @@ for layout in 5.2 7.2 10.0 10.2 7.2-aarch64 10.2-aarch64 7.2-s390x 10.2-s390x; d
             check "$layout $name: exit status $status" false
             continue
         fi
-        check "$layout $name: indices and verdicts" compare "$scenario" "$json"
+        check "$layout $name: indices and verdicts" compare "$layout" "$scenario" "$json"
     done
 done
 finish
