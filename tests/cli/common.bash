@@ -14,13 +14,17 @@ run() {
     out=$(cat "$tap_dir/out") err=$(cat "$tap_dir/err")
 }
 
-# expected LAYOUT: of a scenario on stdin, the lines that hold for this version of QEMU.
+# expected LAYOUT: of a scenario on stdin, the lines that hold for this version and machine.
 expected() {
-    awk -v layout="${1%%-*}" '
+    local on=native
+    [[ $1 != *-aarch64 && $1 != *-s390x ]] || on=qemu-user
+    awk -v layout="${1%%-*}" -v on=$on '
         function number(text,  parts) { split(text, parts, "."); return parts[1] * 100 + parts[2] }
-        { sub(/ *#.*/, ""); version = $NF; sub(/.*=/, "", version) }
-        $1 ~ /^expect(-live)?$/ && $4 ~ /^since=/ && number(layout) < number(version) { next }
-        $1 ~ /^expect(-live)?$/ && $4 ~ /^before=/ && number(layout) >= number(version) { next }
+        { sub(/ *#.*/, ""); split($4, condition, "=") }
+        $1 != "expect" && $1 != "expect-live" { print; next }
+        condition[1] == "since" && number(layout) < number(condition[2]) { next }
+        condition[1] == "before" && number(layout) >= number(condition[2]) { next }
+        condition[1] == "on" && on != condition[2] { next }
         { print }'
 }
 
