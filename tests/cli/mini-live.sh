@@ -24,9 +24,9 @@ compare() { # SCENARIO JSON
 }
 
 for scenario in stuck not-seen seen-not-taken done-not-noticed done-not-signalled healthy roles moving \
+    interrupts iothread-busy kick-unread held-lost \
     moving-vhost paused packed-stuck packed-not-seen packed-healthy vhost-pending vhost-idle \
-    corrupt-avail corrupt-used corrupt-inuse wrap stuck-one-of-many multiqueue-net polling interrupts \
-    iothread-busy kick-unread held-lost no-caches; do
+    corrupt-avail corrupt-used corrupt-inuse wrap stuck-one-of-many multiqueue-net polling no-caches; do
     if ! live "$mini-7.2" $scenario --move; then
         check "$scenario: mini-qemu runs" false
         continue
