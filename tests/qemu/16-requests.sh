@@ -65,16 +65,17 @@ same_scsi0() {
 hang_requests() {
     vm_throttle tg0 on
     vm_throttle tg1 on
-    vm_guest 'for name in disk0 sdb; do
-            dd if=/dev/$name of=/dev/null bs=512 count=1 skip=7 iflag=direct >/dev/null 2>&1
+    vm_guest 'second=$(basename /sys/bus/scsi/devices/*:0:1:0/block/*) # sda or sdb, as it was found
+        for name in disk0 "$second"; do
+            dd if="/dev/$name" of=/dev/null bs=512 count=1 skip=7 iflag=direct >/dev/null 2>&1
         done
         dd if=/dev/disk0 of=/dev/null bs=4k count=1 skip=100 iflag=direct >/dev/null 2>&1 &
         dd if=/dev/disk0 of=/dev/null bs=64k count=1 skip=750 iflag=direct >/dev/null 2>&1 &
         dd if=/dev/zero of=/dev/disk0 bs=8k count=1 seek=200 oflag=direct >/dev/null 2>&1 &
         echo 64 >"/sys/block/$(readlink /dev/disk0)/queue/max_sectors_kb"
         dd if=/dev/zero of=/dev/disk0 bs=256k count=1 seek=40 oflag=direct >/dev/null 2>&1 &
-        dd if=/dev/sdb of=/dev/null bs=4k count=1 skip=64 iflag=direct >/dev/null 2>&1 &
-        dd if=/dev/zero of=/dev/sdb bs=16k count=1 seek=128 oflag=direct >/dev/null 2>&1 &'
+        dd if="/dev/$second" of=/dev/null bs=4k count=1 skip=64 iflag=direct >/dev/null 2>&1 &
+        dd if=/dev/zero of="/dev/$second" bs=16k count=1 seek=128 oflag=direct >/dev/null 2>&1 &'
     if ! wait_until 60 all_hang; then
         { queue disk0 0 "$block_requests"; queue scsi0 2 "$scsi_requests"; } | sed "s|^|#   |"
         no_go "QEMU $qemu_series: the requests hang"
