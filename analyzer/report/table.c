@@ -192,7 +192,8 @@ static bool is_unused(const struct view *view, size_t device, size_t index)
 	       fact_is(queue->avail_idx, 0) && fact_is(queue->shadow_avail_idx, 0) &&
 	       fact_is(queue->last_avail_idx, 0) && fact_is(queue->used_idx, 0) &&
 	       fact_is(queue->inuse, 0) && diagnosis.finding_num == 1 &&
-	       diagnosis.findings[0].severity == SEVERITY_OK;
+	       (diagnosis.findings[0].severity == SEVERITY_OK ||
+		diagnosis.findings[0].severity == SEVERITY_OFF);
 }
 
 /** How many queues from @index on share one row: those of a long run that was never used. */
@@ -204,7 +205,9 @@ static size_t queues_of_row(const struct view *view, size_t device, size_t index
 	if (view->verbose)
 		return 1;
 	while (index + num < shown->queue_num && is_unused(view, device, index + num) &&
-	       fact_equal(shown->queues[index + num].vring_num, shown->queues[index].vring_num))
+	       fact_equal(shown->queues[index + num].vring_num, shown->queues[index].vring_num) &&
+	       strcmp(view_diagnosis(view->analysis, device, index + num).findings[0].verdict,
+		      view_diagnosis(view->analysis, device, index).findings[0].verdict) == 0)
 		num++;
 	return num >= UNUSED_RUN_MIN ? num : 1;
 }

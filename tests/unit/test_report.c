@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/cleanup.h"
 #include "report/bundle.h"
 #include "report/document.h"
@@ -338,6 +339,36 @@ static void test_nothing_stuck(void **state)
 	assert_has(core, "core qemu.core, killed by SIGABRT, truncated: QEMU");
 	assert_has(core, "one sample: progress cannot be seen, confidence is limited\n");
 	model_destroy(analysis);
+}
+
+/** Queues that were never used share a row, whatever is said of them, if it is the same. */
+static void test_unused_queues_share_a_row(void **state)
+{
+	(void)state;
+	static const char *const verdicts[] = { "ok/idle", "off/paused" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++) {
+		struct analysis *analysis = model_new(1);
+		struct device *serial = model_device(analysis, 0, "s0", "virtio-serial-device", 12);
+
+		for (size_t j = 0; j < 12; j++) {
+			struct queue *queue = &serial->queues[j];
+
+			/* the fifth has had a request */
+			queue->avail_idx = queue->shadow_avail_idx = queue->last_avail_idx =
+				queue->used_idx = queue->used_ring_idx = fact_of(j == 4);
+			model_finding(analysis, 0, j, j == 11 ? "off/disabled" : verdicts[i],
+				      i || j == 11 ? SEVERITY_OFF : SEVERITY_OK, NULL, NULL);
+		}
+		_cleanup_free_ char *text = text_of(analysis, (struct virtq_render_options){ 0 });
+		assert_has(text, "0-3 4 unused");
+		assert_has(text, "5-10 6 unused");
+		assert_has(text, "off/disabled");
+		_cleanup_free_ char *all =
+			text_of(analysis, (struct virtq_render_options){ .verbose = true });
+		assert_null(strstr(all, " unused "));
+		model_destroy(analysis);
+	}
 }
 
 static void test_paused_says_so_first(void **state)
@@ -1188,6 +1219,7 @@ int main(void)
 		cmocka_unit_test(test_answer_comes_first),
 		cmocka_unit_test(test_table_names_a_device_once),
 		cmocka_unit_test(test_nothing_stuck),
+		cmocka_unit_test(test_unused_queues_share_a_row),
 		cmocka_unit_test(test_paused_says_so_first),
 		cmocka_unit_test(test_not_set_up_is_no_answer),
 		cmocka_unit_test(test_stopped_goes_before_stuck),
