@@ -326,7 +326,10 @@ static const char *next_of_unreadable(const struct view *view)
 	case VIRTQ_ERROR_UNSUPPORTED: /* see locate() of qemu/ring.c */
 		return "virtq does not follow a virtual IOMMU, in a live process as little as in a core: only QEMU's side is known (`virtq show`); look at the driver inside the guest";
 	case VIRTQ_ERROR_UNMAPPED:
-		return "there is no memory at that address: the driver gave the ring an address outside guest RAM (`virtq show` has vring-desc, vring-avail and vring-used), or a core leaves that memory out";
+		/* gdb's gcore has no segment for memory that it leaves out */
+		return view->sample->process ?
+			"there is no memory at that address: the driver gave the ring an address outside guest RAM (`virtq show` has vring-desc, vring-avail and vring-used)" :
+			"a core without guest RAM (dump-guest-core=off, libvirt's dumpCore='off') cannot say more: run virtq on the live process; or the driver gave the ring an address outside guest RAM (`virtq show` has vring-desc, vring-avail and vring-used)";
 	default:
 		return "the reason is above; `virtq show` has the addresses of the ring and QEMU's side of it";
 	}

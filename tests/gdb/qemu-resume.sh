@@ -11,10 +11,10 @@ contains "an idle VM is sampled once" "$idle" "one sample: "
 contains "an idle VM has nothing stuck" "$idle" "nothing stuck: "
 
 stick_disk0
-stuck=$(in_gdb python -p "$vm_pid" -ex "thread 2" -- "virtq -resume 0.5 -q" "thread" "virtq -q")
-contains "it says that the VM runs" "$stuck" "the target runs on for 0.5 s"
+stuck=$(in_gdb python -p "$vm_pid" -ex "thread 2" -- "virtq -resume 1 -q" "thread" "virtq -q")
+contains "it says that the VM runs" "$stuck" "the target runs on for 1 s"
 contains "a disk that does not move is stuck" "$stuck" "in-device/throttled"
-contains "the confidence is that of two samples" "$(part "$stuck" "virtq -resume 0.5 -q")" "confidence medium"
+contains "the confidence is that of two samples" "$(part "$stuck" "virtq -resume 1 -q")" "confidence medium"
 contains "the thread stays selected" "$(part "$stuck" thread)" "Current thread is 2 "
 contains "without -resume it may be on its way" "$(part "$stuck" "virtq -q")" "confidence low"
 check "the guest is alive" vm_guest true

@@ -88,7 +88,16 @@ plain() {
 # wrapped differ with them.
 still() { sed -E 's/, confidence [a-z]+$//; /^ {4}/d; /^  (evidence|listener|requests|threads|host-notifier-count|guest-notifier-count) /d'; }
 
-still_unknown() { still | sed '/^the answer is incomplete:$/{N;/threads: .* does not tell/d}'; }
+# running: without what the command line says of a process because gdb holds it, which gdb knows: that it is stopped, in the
+# answer and in a paragraph or entry of its own; and verdicts in the table, with its widths.
+running() {
+    awk '/^(off\/stopped: |[^ ]+ queue [0-9]+ .*: [a-zA-Z])/ { skip = 1; next }
+        /^  verdict / { skip = $2 ~ /^off\/stopped/ }
+        skip && /^$/ { skip = 0; next }
+        skip && /^ / { next }
+        { skip = 0; print }' | sed -E 's/ +[a-z-]+\/[a-z-]+( \+[0-9]+)?$//; s/([^ ]) +/\1 /g' | still
+}
+still_unknown() { running | sed '/^the answer is incomplete:$/{N;/threads: .* does not tell/d}'; }
 
 # same_answers WHAT FORM TARGET [GDB-ARGUMENT...]: the plugin says what the command line says of TARGET. That runs in
 # gdb's `shell`, while gdb holds the target: both look at the same instant. Leaves what gdb printed in $output.
@@ -97,7 +106,7 @@ same_answers() {
     local -A lines=([virtq]="--once $target" ["virtq -q"]="--once -q $target"
         ["virtq show disk0:0"]="show --once $target disk0:0" ["virtq --json"]="--once --json $target")
     shift 3
-    [[ $target == *[!0-9]* ]] || moment=still json=$same_json_live
+    [[ $target == *[!0-9]* ]] || moment=running json=$same_json_live
     # a gdb without Python does not tell of threads through gdbserver, and that is said
     [[ $what != *gdbserver* || $form == python ]] || moment=still_unknown json+=' | del(.complete, .incomplete)'
     for command in "${!lines[@]}"; do
@@ -120,7 +129,8 @@ same_answers() {
 # has neither counts of eventfds nor the clock that ages of requests are told by, which make a finding surer.
 same_json='del(.target, .report, .qemu.executable, .qemu.layout)'
 same_json_live="$same_json"' | del(.threads, ."event-loops"[]?."thread-id") |
-    del(.devices[]?.queues[]? | (."host-notifier-count", ."guest-notifier-count", .confidence,
+    (.devices[]?.queues[]?.findings) |= map(select(.severity == "stuck")) |
+    del(.devices[]?.queues[]? | (."host-notifier-count", ."guest-notifier-count", .verdict, .confidence,
         .findings[]?.evidence, .findings[]?.confidence, .requests[]?."age-ns"))'
 
 # no_go WHY: ends the test as a failure, for what nothing can go on without.
