@@ -7,7 +7,8 @@
  * lagging to the leading one: used ring, VirtQueue, available ring. Then
  * VirtQueue and used ring are read again; if they changed, the reading is
  * torn and is repeated. A ring that was replaced meanwhile is not read at all:
- * only what was checked of the queue before is kept. All queues of a device share one batch of reads.
+ * only what was checked of the queue before is kept. All queues of a device share
+ * one batch of reads.
  */
 #include <stdlib.h>
 #include <string.h>
