@@ -219,6 +219,10 @@ drained() {
 
 # The request's thread waits for a lock: the monitor holds that of the disk's AioContext while qemu-io sleeps. There is
 # no such lock since 9.0.
+lock0_has_request() {
+    run --json --once "$vm_pid" lock0
+    [[ $(jq '.devices[0].queues[0].inuse' <<<"$output") == 1 ]]
+}
 lock() {
     vm_start lock -object iothread,id=iothread0 \
         -blockdev "null-co,node-name=lock0-fast,$fast" -blockdev "null-co,node-name=lock0-slow,$fast,latency-ns=3000000000" \
@@ -230,11 +234,14 @@ lock() {
     check "QEMU $qemu_series, no lock: the guest goes on after three seconds" wait_until 60 ended unlocked
     healthy "no lock"
     begin lock "$(read_at lock0 1600)"
+    # Not before QEMU has the request: its thread would wait for the lock to take it. It has three seconds.
+    wait_until 3 lock0_has_request
     vm_hmp 'qemu-io lock0-node "sleep 1000000"' >/dev/null 2>&1 &
     holder=$!
     sleep 5
     check "QEMU $qemu_series, lock: the guest waits" not_ended lock
-    state lock lock0 0
+    # The owner of the lock still runs the guest's timers, and while it runs it may let go of the lock: nobody is blamed.
+    state_tries=5 state lock lock0 0
     request_is lock0 0 in 1600 4096
     check "QEMU $qemu_series, lock: it is still held" kill -0 "$holder"
     vm_stop

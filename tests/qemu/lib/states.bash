@@ -35,18 +35,26 @@ _judge() {
     equal "$1: nothing is found elsewhere" "" "$(accusations "${@:3}")"
 }
 
-# state NAME DEVICE QUEUE [ELSEWHERE...]: virtq names it, live and from a core.
+# state NAME DEVICE QUEUE [ELSEWHERE...]: virtq names it, live and from a core; within $state_tries looks each, where the
+# state does not show at every moment.
 state() {
-    local name=$1 device=$2 queue=$3 what="QEMU $qemu_series, $1" live core=-
-    run --json --interval=1 "$vm_pid"
+    local name=$1 device=$2 queue=$3 what="QEMU $qemu_series, $1" live core=- tries=${state_tries:-1}
+    while true; do
+        run --json --interval=1 "$vm_pid"
+        [[ $(verdict "$device" "$queue") != "${live_verdict[$name]}" ]] && ((--tries > 0)) || break
+    done
     live_output=$output
     text "$vm_pid"
     live=$(queue_json "$device" "$queue" '"\(.verdict) \(.confidence)"')
     _judge "$what, live" "${live_verdict[$name]}" "${@:2}"
     check "$what, live: the answer is complete" jq -e '.complete and .error == null' <<<"$output"
     if [[ ${core_verdict[$name]} != - ]]; then
-        vm_core "$tap_dir/core" || no_go "$what: a core"
-        run --json "$tap_dir/core"
+        tries=${state_tries:-1}
+        while true; do
+            vm_core "$tap_dir/core" || no_go "$what: a core"
+            run --json "$tap_dir/core"
+            [[ $(verdict "$device" "$queue") != "${core_verdict[$name]}" ]] && ((--tries > 0)) || break
+        done
         text "$tap_dir/core"
         rm -f "$tap_dir/core"
         core=$(queue_json "$device" "$queue" '"\(.verdict) \(.confidence)"')
