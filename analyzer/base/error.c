@@ -102,6 +102,13 @@ struct virtq_error *error_prefix(struct virtq_error *error, const char *format, 
 	return error;
 }
 
+struct virtq_error *error_copy(const struct virtq_error *error)
+{
+	if (!error || error == &virtq_error_no_memory)
+		return error ? &virtq_error_no_memory : NULL;
+	return create(error->code, error->os_errno, error->address, strdup(error->message));
+}
+
 bool error_catch(struct virtq_error **error, enum virtq_error_code code)
 {
 	if (!*error || (*error)->code != code)

@@ -39,6 +39,16 @@ MUST_CHECK struct virtq_error *error_os(int os_errno, const char *format, ...)
 MUST_CHECK struct virtq_error *error_prefix(struct virtq_error *error, const char *format, ...)
 	PRINTF_LIKE(2, 3);
 
+/** @error once more, for another owner; NULL stays NULL. */
+MUST_CHECK struct virtq_error *error_copy(const struct virtq_error *error);
+
+/** Is there no use going on: memory ran out, or the live target is gone? */
+static inline bool error_is_fatal(const struct virtq_error *error)
+{
+	return error &&
+	       (error->code == VIRTQ_ERROR_NO_MEMORY || error->code == VIRTQ_ERROR_NO_PROCESS);
+}
+
 /** Destroy @error if it has @code and return true; else leave it alone and return false. */
 bool error_catch(struct virtq_error **error, enum virtq_error_code code);
 

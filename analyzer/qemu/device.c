@@ -97,7 +97,7 @@ struct virtq_error *device_read(struct sampler *sampler, uint64_t address, struc
 	struct virtq_error *error = image_read(sampler->qemu, QEMU_STRUCT_VirtIODevice, address,
 					       "VirtIODevice", &vdev);
 	if (error) {
-		if (sampler_is_fatal(error))
+		if (error_is_fatal(error))
 			return error;
 		facts_unreadable(sampler->qemu, device);
 		sampler_set_problem(&device->problem, error);

@@ -560,14 +560,16 @@ static struct virtq_error *read_scsi_disk(void *argument, const struct image *sc
 	if (!backend)
 		return NULL;
 	/* several disks share the queues: the device's id tells them apart */
-	TRY(sampler_note_problem(&backend->problem, image_get_string(scsi, QEMU_DeviceState_id,
-							     "DeviceState.id", &backend->name)));
 	TRY(sampler_note_problem(&backend->problem,
-			 read_blk(reading->sampler, blk, scsi->address, backend)));
+				 image_get_string(scsi, QEMU_DeviceState_id, "DeviceState.id",
+						  &backend->name)));
+	TRY(sampler_note_problem(&backend->problem,
+				 read_blk(reading->sampler, blk, scsi->address, backend)));
 	if (!backend->name)
 		TRY(sampler_note_problem(&backend->problem,
-				 image_get_string(scsi, QEMU_DeviceState_canonical_path,
-						  "DeviceState.canonical_path", &backend->name)));
+					 image_get_string(scsi, QEMU_DeviceState_canonical_path,
+							  "DeviceState.canonical_path",
+							  &backend->name)));
 	return NULL;
 }
 
@@ -581,9 +583,9 @@ struct virtq_error *disks_read(struct sampler *sampler, struct device *device)
 	if (fact_is(device->device_id, VIRTIO_ID_SCSI) &&
 	    device_is(sampler, device, "virtio-scsi-device"))
 		return sampler_note_problem(&device->problem,
-				    error_prefix(disk_visit_scsi(sampler, device, read_scsi_disk,
-								 &reading),
-						 "SCSI devices"));
+					    error_prefix(disk_visit_scsi(sampler, device,
+									 read_scsi_disk, &reading),
+							 "SCSI devices"));
 	return NULL;
 }
 

@@ -125,7 +125,7 @@ static struct virtq_error *add_iothreads(struct sampler *sampler)
  */
 static struct virtq_error *forgive(struct listeners *listeners, struct virtq_error *error)
 {
-	if (!error || sampler_is_fatal(error))
+	if (!error || error_is_fatal(error))
 		return error;
 	listeners->complete = false;
 	virtq_error_destroy(error);

@@ -221,8 +221,7 @@ struct virtq_error *guest_memory_of(const struct qemu *qemu, uint64_t vdev,
 
 		if (error)
 			forget_ranges(memory);
-		if (error && (error->code == VIRTQ_ERROR_NO_MEMORY ||
-			      error->code == VIRTQ_ERROR_NO_PROCESS))
+		if (error_is_fatal(error))
 			return error;
 		if (error && !(memory->problem = strdup(virtq_error_message(error)))) {
 			virtq_error_destroy(error);

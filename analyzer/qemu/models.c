@@ -106,7 +106,7 @@ static struct virtq_error *serial_read(struct sampler *sampler, struct device *d
 	struct virtq_error *error = walk_ports(sampler, device, read_port);
 	struct backend *backend;
 
-	if (!error || sampler_is_fatal(error))
+	if (!error || error_is_fatal(error))
 		return error;
 	/* a port that is not there must not look like one that holds nothing */
 	struct virtq_error *add_error = sampler_add_backend(device, BACKEND_PORT, &backend);
@@ -137,7 +137,7 @@ struct virtq_error *requests_of_serial(struct sampler *sampler, struct device *d
 		return NULL;
 	struct virtq_error *error = walk_ports(sampler, device, add_port_element);
 
-	if (sampler_is_fatal(error))
+	if (error_is_fatal(error))
 		return error;
 	/* the backend says why */
 	virtq_error_destroy(error);
@@ -451,7 +451,7 @@ struct virtq_error *requests_of_gpu(struct sampler *sampler, struct device *devi
 
 	if (!error)
 		error = walk_commands(sampler, device, QEMU_VirtIOGPU_fenceq, gpu_add, &num);
-	if (sampler_is_fatal(error))
+	if (error_is_fatal(error))
 		return error;
 	/* the backend says why */
 	virtq_error_destroy(error);

@@ -242,7 +242,7 @@ struct virtq_error *net_read(struct sampler *sampler, struct device *device)
 		open_error ? NULL : read_clients(qemu, device, nic, &net);
 	_cleanup_error_ struct virtq_error *error = open_error ? open_error : client_error;
 
-	for (size_t i = 0; !sampler_is_fatal(error) && i < net.pair_num; i++) {
+	for (size_t i = 0; !error_is_fatal(error) && i < net.pair_num; i++) {
 		struct backend *backend;
 
 		TRY(sampler_add_backend(device, BACKEND_NET, &backend));
@@ -259,7 +259,7 @@ struct virtq_error *net_read(struct sampler *sampler, struct device *device)
 		}
 		TRY(sampler_note_problem(&backend->problem, read_pair_client(&net, i, backend)));
 	}
-	return sampler_is_fatal(error) ? take_pointer(error) : NULL;
+	return error_is_fatal(error) ? take_pointer(error) : NULL;
 }
 
 /** The packets that the netdevs are busy with: at most one a queue pair. */
@@ -273,7 +273,7 @@ struct virtq_error *requests_of_net(struct sampler *sampler, struct device *devi
 		return NULL;
 	struct virtq_error *error = net_open(qemu, device, &net, &nic);
 	if (error) {
-		if (sampler_is_fatal(error))
+		if (error_is_fatal(error))
 			return error;
 		/* the backends say why */
 		virtq_error_destroy(error);

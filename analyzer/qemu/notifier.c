@@ -54,7 +54,7 @@ struct virtq_error *notifier_read_count(const struct qemu *qemu, struct fact fd,
 	struct virtq_error *error = target_get_eventfd_count(qemu->target, (int)fd.value, &count);
 	if (!error)
 		*count_ret = fact_of(count);
-	else if (sampler_is_fatal(error))
+	else if (error_is_fatal(error))
 		return error;
 	else if (error->code != VIRTQ_ERROR_UNSUPPORTED)
 		*count_ret = fact_unreadable();
@@ -280,7 +280,7 @@ static struct virtq_error *end_round(struct target_request *requests, size_t num
 	struct virtq_error *gone = NULL;
 
 	for (size_t i = 0; i < num; i++) {
-		if (!gone && requests[i].error && requests[i].error->code == VIRTQ_ERROR_NO_PROCESS)
+		if (!gone && error_is_fatal(requests[i].error))
 			gone = requests[i].error;
 		else
 			virtq_error_destroy(requests[i].error);
@@ -289,7 +289,7 @@ static struct virtq_error *end_round(struct target_request *requests, size_t num
 }
 
 static struct virtq_error *look_at_batch(const struct qemu *qemu, struct look *looks, size_t num,
-				       struct target_request *first, struct target_request *second)
+					 struct target_request *first, struct target_request *second)
 {
 	for (size_t i = 0; i < num; i++)
 		TRY(ask_first(qemu, &looks[i], &first[i * FIRST_ROUND]));

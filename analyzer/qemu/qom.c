@@ -47,14 +47,6 @@ static struct virtq_error *read_names(const struct qemu *qemu, struct qom_class 
 	return NULL;
 }
 
-/** A copy of @error for one more caller. */
-static struct virtq_error *error_again(const struct virtq_error *error)
-{
-	return error ? error_address(error->code, error->address, "%s",
-				     virtq_error_message(error))
-		     : NULL;
-}
-
 struct virtq_error *qom_class_of(const struct qemu *qemu, struct qom_classes *classes,
 				 const uint8_t *bytes, const char *what,
 				 const struct qom_class **class_ret)
@@ -64,7 +56,7 @@ struct virtq_error *qom_class_of(const struct qemu *qemu, struct qom_classes *cl
 	for (size_t i = 0; i < classes->num; i++) {
 		if (classes->classes[i]->address == address) {
 			*class_ret = classes->classes[i];
-			return error_again(classes->classes[i]->error);
+			return error_copy(classes->classes[i]->error);
 		}
 	}
 	if (!address || address % 4)
@@ -84,7 +76,7 @@ struct virtq_error *qom_class_of(const struct qemu *qemu, struct qom_classes *cl
 	class->error = read_names(qemu, class, what);
 	classes->classes[classes->num++] = class;
 	*class_ret = class;
-	return error_again(class->error);
+	return error_copy(class->error);
 }
 
 bool qom_class_is(const struct qom_class *class, const char *type)

@@ -153,7 +153,7 @@ struct virtq_error *queues_read(struct sampler *sampler, struct device *device)
 	struct virtq_error *error = read_array(sampler, device);
 
 	if (error) {
-		if (sampler_is_fatal(error))
+		if (error_is_fatal(error))
 			return error;
 		sampler_set_problem(&device->problem, error_prefix(error, "queues"));
 	}

@@ -55,13 +55,13 @@ void requests_note(struct queue *queue, struct virtq_error *error)
 
 struct virtq_error *requests_note_all(struct device *device, struct virtq_error *error)
 {
-	if (sampler_is_fatal(error))
+	if (error_is_fatal(error))
 		return error;
 	for (size_t i = 0; error && i < device->queue_num; i++) {
 		struct queue *queue = &device->queues[i];
 
 		if (requests_wanted(queue) && !queue->requests_problem)
-			requests_note(queue, error_new(error->code, "%s", virtq_error_message(error)));
+			requests_note(queue, error_copy(error));
 	}
 	virtq_error_destroy(error);
 	return NULL;
@@ -674,7 +674,7 @@ static struct virtq_error *gather_live(struct gathering *gathering, uint64_t mis
 		memcpy(requests, queue->requests, num * sizeof(*requests));
 	target_hold(gathering->sampler->qemu->target, &hold);
 	error = moved ? NULL : gather_from_ring(gathering, missing);
-	if (!moved && !sampler_is_fatal(error))
+	if (!moved && !error_is_fatal(error))
 		problem = has_moved(gathering, &moved);
 	if (moved && !problem)
 		problem = error_new(VIRTQ_ERROR_NOT_FOUND,
@@ -770,7 +770,7 @@ static struct virtq_error *gather(struct gathering *gathering)
 					    gather_live(gathering, missing) :
 					    gather_from_ring(gathering, missing);
 
-	if (sampler_is_fatal(error))
+	if (error_is_fatal(error))
 		return error;
 	if (error)
 		withdraw_faults(queue);
@@ -836,7 +836,7 @@ struct virtq_error *requests_read(struct sampler *sampler, struct device *device
 	 * told as far as the ring itself goes */
 	sampler->memory.vdev = 0;
 	error = guest_memory_of(sampler->qemu, device->address, &sampler->memory);
-	if (sampler_is_fatal(error))
+	if (error_is_fatal(error))
 		return error;
 	virtq_error_destroy(error);
 	error = NULL;

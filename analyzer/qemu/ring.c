@@ -287,7 +287,7 @@ static struct virtq_error *take_errors(struct reading *reading)
 
 		if (!error)
 			continue;
-		if (!gone && error->code == VIRTQ_ERROR_NO_PROCESS)
+		if (!gone && error_is_fatal(error))
 			gone = error;
 		else
 			set_ring_problem(reading->queue, error);
@@ -437,7 +437,7 @@ static struct virtq_error *locate_all(struct sampler *sampler, const struct devi
 		if (!error)
 			continue;
 		ring_unreadable(readings[i].queue);
-		if (!gone && error->code == VIRTQ_ERROR_NO_PROCESS)
+		if (!gone && error_is_fatal(error))
 			gone = error;
 		else
 			set_ring_problem(readings[i].queue, error);

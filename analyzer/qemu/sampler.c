@@ -53,7 +53,7 @@ void sampler_set_problem(char **problem, struct virtq_error *error)
 
 struct virtq_error *sampler_note_problem(char **problem, struct virtq_error *error)
 {
-	if (sampler_is_fatal(error))
+	if (error_is_fatal(error))
 		return error;
 	sampler_set_problem(problem, error);
 	return NULL;

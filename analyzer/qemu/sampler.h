@@ -38,13 +38,6 @@ struct sampler {
  */
 void sampler_note(struct sampler *sampler, struct virtq_error *error);
 
-/** Error of which there is no use going on: out of memory, or the target is gone. */
-static inline bool sampler_is_fatal(const struct virtq_error *error)
-{
-	return error &&
-	       (error->code == VIRTQ_ERROR_NO_MEMORY || error->code == VIRTQ_ERROR_NO_PROCESS);
-}
-
 /** Set @*problem to @error's message, as sampler_set_problem(), unless it is fatal: then return it. */
 MUST_CHECK struct virtq_error *sampler_note_problem(char **problem, struct virtq_error *error);
 

@@ -176,7 +176,7 @@ static struct virtq_error *read_owners(struct sampler *sampler)
 		thread->lock_owner = requests[i].error ? fact_unreadable() :
 							 read_owner(qemu, &layout, sample,
 								    requests[i].buffer);
-		if (!gone && requests[i].error && requests[i].error->code == VIRTQ_ERROR_NO_PROCESS)
+		if (!gone && error_is_fatal(requests[i].error))
 			gone = requests[i].error;
 		else
 			virtq_error_destroy(requests[i].error);
@@ -193,7 +193,7 @@ struct virtq_error *threads_read(struct sampler *sampler)
 	if (!is_needed(sample))
 		return NULL;
 	struct virtq_error *error = target_get_activities(sampler->qemu->target, &threads, &num);
-	if (error && !sampler_is_fatal(error)) {
+	if (error && !error_is_fatal(error)) {
 		sampler_note(sampler, error_prefix(error, "threads"));
 		return NULL;
 	}

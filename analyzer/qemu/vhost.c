@@ -725,7 +725,7 @@ static struct virtq_error *shadow_requests(struct sampler *sampler, const struct
 			error = add_shadowed(sampler, queue, &shadow);
 		TRY(sampler_note_problem(&queue->requests_problem, take_pointer(error)));
 	}
-	if (sampler_is_fatal(error))
+	if (error_is_fatal(error))
 		return error;
 	/* the backend says why */
 	virtq_error_destroy(error);

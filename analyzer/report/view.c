@@ -474,8 +474,7 @@ void view_add_summary(const struct view *view, struct buffer *buffer, size_t stu
 
 	count_queues(analysis, &queues, &devices);
 	if (stuck)
-		buffer_printf(buffer, "%zu finding%s in ", stuck,
-			      plural(stuck));
+		buffer_printf(buffer, "%zu finding%s in ", stuck, plural(stuck));
 	else if (!analysis->sample.device_num)
 		buffer_add(buffer, "no virtio device found: ");
 	else if (!queues && analysis->incomplete_num)

@@ -93,8 +93,8 @@ static struct recorder_failure *failure_new(uint64_t address, size_t length,
 static struct virtq_error *add_failure(struct recorder *recorder, uint64_t address, size_t length,
 				       const struct virtq_error *error)
 {
-	if (error->code == VIRTQ_ERROR_NO_PROCESS || error->code == VIRTQ_ERROR_NO_MEMORY)
-		return error_new(error->code, "%s", virtq_error_message(error));
+	if (error_is_fatal(error))
+		return error_copy(error);
 	if (recorder->failures_num == RECORDER_FAILURES_MAX)
 		return error_new(VIRTQ_ERROR_LIMIT, "more than %d ranges of memory that cannot be read",
 				 RECORDER_FAILURES_MAX);

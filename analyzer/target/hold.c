@@ -31,8 +31,7 @@ static struct held_read *read_new(uint64_t address, const void *bytes, size_t le
 	if (bytes)
 		memcpy(read->bytes, bytes, length);
 	else
-		read->error = error_address(error->code, error->address, "%s",
-					    virtq_error_message(error));
+		read->error = error_copy(error);
 	return read;
 }
 

@@ -83,6 +83,37 @@ static void test_prefix(void **state)
 	assert_string_equal(virtq_error_no_memory.message, "out of memory");
 }
 
+static void test_copy(void **state)
+{
+	_cleanup_error_ struct virtq_error *error =
+		error_prefix(error_address(VIRTQ_ERROR_UNMAPPED, 0x1000, "100%%s"), "disk0");
+	_cleanup_error_ struct virtq_error *copy = error_copy(error);
+	_cleanup_error_ struct virtq_error *os = error_os(EIO, "core");
+	_cleanup_error_ struct virtq_error *os_copy = error_copy(os);
+
+	(void)state;
+	assert_ptr_not_equal(copy, error);
+	assert_ptr_not_equal(copy->message, error->message);
+	assert_int_equal(copy->code, VIRTQ_ERROR_UNMAPPED);
+	assert_int_equal(copy->address, 0x1000);
+	assert_string_equal(copy->message, "disk0: 100%s");
+	assert_int_equal(os_copy->os_errno, EIO);
+	assert_null(error_copy(NULL));
+	assert_ptr_equal(error_copy(&virtq_error_no_memory), &virtq_error_no_memory);
+}
+
+static void test_is_fatal(void **state)
+{
+	_cleanup_error_ struct virtq_error *gone = error_os(ESRCH, "process 1");
+	_cleanup_error_ struct virtq_error *unmapped = error_address(VIRTQ_ERROR_UNMAPPED, 1, "x");
+
+	(void)state;
+	assert_true(error_is_fatal(gone));
+	assert_true(error_is_fatal(&virtq_error_no_memory));
+	assert_false(error_is_fatal(unmapped));
+	assert_false(error_is_fatal(NULL));
+}
+
 static void test_destroy(void **state)
 {
 	(void)state;
@@ -289,6 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_new),        cmocka_unit_test(test_address),
 		cmocka_unit_test(test_os),         cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_copy),       cmocka_unit_test(test_is_fatal),
 		cmocka_unit_test(test_destroy),    cmocka_unit_test(test_catch),
 		cmocka_unit_test(test_try),        cmocka_unit_test(test_get),
 		cmocka_unit_test(test_cursor),     cmocka_unit_test(test_cursor_end),
