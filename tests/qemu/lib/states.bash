@@ -35,26 +35,33 @@ _judge() {
     equal "$1: nothing is found elsewhere" "" "$(accusations "${@:3}")"
 }
 
+# _look_for VERDICT DEVICE QUEUE COMMAND...: until the queue has that verdict, or for $state_tries times.
+_look_for() {
+    local tries=${state_tries:-1}
+    while true; do
+        "${@:4}"
+        [[ $(verdict "$2" "$3") != "$1" ]] && ((--tries > 0)) || break
+    done
+}
+
+# _run_on_core WHAT: on a new one, $tap_dir/core.
+_run_on_core() {
+    vm_core "$tap_dir/core" || no_go "$1: a core"
+    run --json "$tap_dir/core"
+}
+
 # state NAME DEVICE QUEUE [ELSEWHERE...]: virtq names it, live and from a core; within $state_tries looks each, where the
 # state does not show at every moment.
 state() {
-    local name=$1 device=$2 queue=$3 what="QEMU $qemu_series, $1" live core=- tries=${state_tries:-1}
-    while true; do
-        run --json --interval=1 "$vm_pid"
-        [[ $(verdict "$device" "$queue") != "${live_verdict[$name]}" ]] && ((--tries > 0)) || break
-    done
+    local name=$1 device=$2 queue=$3 what="QEMU $qemu_series, $1" live core=-
+    _look_for "${live_verdict[$name]}" "$device" "$queue" run --json --interval=1 "$vm_pid"
     live_output=$output
     text "$vm_pid"
     live=$(queue_json "$device" "$queue" '"\(.verdict) \(.confidence)"')
     _judge "$what, live" "${live_verdict[$name]}" "${@:2}"
     check "$what, live: the answer is complete" jq -e '.complete and .error == null' <<<"$output"
     if [[ ${core_verdict[$name]} != - ]]; then
-        tries=${state_tries:-1}
-        while true; do
-            vm_core "$tap_dir/core" || no_go "$what: a core"
-            run --json "$tap_dir/core"
-            [[ $(verdict "$device" "$queue") != "${core_verdict[$name]}" ]] && ((--tries > 0)) || break
-        done
+        _look_for "${core_verdict[$name]}" "$device" "$queue" _run_on_core "$what"
         text "$tap_dir/core"
         rm -f "$tap_dir/core"
         core=$(queue_json "$device" "$queue" '"\(.verdict) \(.confidence)"')
