@@ -211,7 +211,7 @@ static void show_host_side(const struct subject *subject, struct evidence *evide
 
 	evidence_add(evidence, "%s", queue->ring_problem ? queue->ring_problem :
 							   "the ring could not be read");
-	if (queue->vhost)
+	if (queue->vhost && !fact_true(subject->now.device->svq))
 		evidence_add(evidence, "a vhost device serves the queue: QEMU's own indices are stale");
 	else if (indices_are_known(queue) && fact_known(queue->inuse))
 		evidence_add(evidence,

@@ -176,7 +176,9 @@ static void show_in_vhost(const struct subject *subject, struct evidence *eviden
 		evidence_add(evidence, "used-flags is %s: by it the driver %s to kick the backend",
 			     number(queue->used_flags).text,
 			     queue->used_flags.value & RING_F_SUPPRESS ? "did not have" : "had");
-	if (queue->vhost)
+	if (queue->vhost && fact_true(subject->now.device->svq))
+		evidence_add(evidence, "QEMU's own indices tell what it took for its shadow virtqueue, not what the device took");
+	else if (queue->vhost)
 		evidence_add(evidence, "QEMU's own indices are stale while vhost runs and were not used");
 	show_interval(subject, evidence);
 }

@@ -472,6 +472,15 @@ static const struct {
 	  QUEUE_REQUEST,
 	  { .live = true, STALE, POSTED, .vhost_kick_count = IS(1) },
 	  "the kick eventfd holds 1 kick the backend has not read" },
+	{ "vhost/kick-unread",
+	  QUEUE_REQUEST,
+	  { .live = true, STALE, POSTED, .vhost_kick_count = IS(1) },
+	  "QEMU's own indices are stale while vhost runs and were not used" },
+	{ "vhost/shadow",
+	  QUEUE_REQUEST,
+	  { STALE, POSTED, .svq = IS(1), .svq_avail_idx = IS(3), .svq_used_idx = IS(2),
+	    .svq_last_used_idx = IS(2) },
+	  "QEMU's own indices tell what it took for its shadow virtqueue, not what the device took" },
 };
 
 static void test_evidence(void **state)
