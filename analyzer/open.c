@@ -117,7 +117,7 @@ static struct layout *find_recorded_layout(struct target *target,
 	if (!text || options->layout_file || options->executable)
 		return NULL;
 	_cleanup_error_ struct virtq_error *error =
-		layout_parse(text, length, "the snapshot's own", &qemu_schema, &layout);
+		layout_parse(text, length, LAYOUT_OF_SNAPSHOT, &qemu_schema, &layout);
 	if (error)
 		log_line(options, "the snapshot's own layout is of no use: %s",
 			 virtq_error_message(error));

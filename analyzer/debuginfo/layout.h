@@ -72,6 +72,9 @@ struct layout_schema {
 	size_t rename_num;
 };
 
+/** The origin of a layout that is in no file of its own. */
+#define LAYOUT_OF_SNAPSHOT "the snapshot's own"
+
 struct layout_enumerator {
 	char *name;
 	int64_t value;
@@ -98,7 +101,8 @@ struct layout {
 	uint8_t pointer_size; /**< In bytes. */
 	uint64_t entry; /**< ELF e_entry, link-time: AT_ENTRY - entry is the load bias. */
 	uint64_t phdr; /**< Link-time address of the program headers, 0 if not in memory. */
-	char *origin; /**< For people: path of the debug info, cache file or saved layout. */
+	/** For people: path of the debug info, cache file or saved layout, or LAYOUT_OF_SNAPSHOT. */
+	char *origin;
 	const struct layout_schema *schema;
 	struct layout_item *items; /**< schema->query_num of them. */
 };

@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
+#include "debuginfo/layout.h"
 #include "report/privacy.h"
 
 static const char *const kind_words[] = {
@@ -150,7 +151,8 @@ static bool is_public_path(const char *path, size_t length)
 
 void privacy_learn_path(struct privacy *privacy, const char *path)
 {
-	if (privacy->keep || !path || path[0] != '/' || !path[1] ||
+	/* a name without a directory may be any word of a text */
+	if (privacy->keep || !path || !strchr(path, '/') || !strcmp(path, "/") ||
 	    is_public_path(path, strlen(path)) ||
 	    find_entry(privacy, path, strlen(path), PRIVACY_PATH))
 		return;
@@ -796,12 +798,14 @@ struct virtq_error *privacy_apply(struct privacy *privacy, struct analysis *anal
 		return NULL;
 	privacy_learn_path(privacy, analysis->target.path);
 	privacy_learn_path(privacy, analysis->qemu.executable);
+	privacy_learn_path(privacy, analysis->qemu.layout);
 	TRY(apply(privacy, &analysis->target.path, privacy_add_path));
 	TRY(apply(privacy, &analysis->target.original, privacy_add_text));
 	TRY(apply(privacy, &analysis->target.description, privacy_add_text));
 	TRY(apply(privacy, &analysis->target.command, privacy_add_command));
 	TRY(apply(privacy, &analysis->qemu.executable, privacy_add_binary));
-	TRY(apply(privacy, &analysis->qemu.layout, privacy_add_text));
+	if (analysis->qemu.layout && strcmp(analysis->qemu.layout, LAYOUT_OF_SNAPSHOT) != 0)
+		TRY(apply(privacy, &analysis->qemu.layout, privacy_add_path));
 	TRY(apply(privacy, &analysis->context.vm_name, add_argument));
 	TRY(apply(privacy, &analysis->context.machine, add_argument));
 	TRY(apply(privacy, &analysis->context.threads_problem, privacy_add_text));

@@ -32,8 +32,8 @@ void privacy_deinit(struct privacy *privacy);
 #define _cleanup_privacy_ __attribute__((cleanup(privacy_deinit)))
 
 /**
- * Know @path, which may have blanks in it, for one when it appears inside of a
- * text. Paths of the system's own files are not private.
+ * Know @path, which may have blanks in it and is in some directory, for one when
+ * it appears inside of a text. Paths of the system's own files are not private.
  */
 void privacy_learn_path(struct privacy *privacy, const char *path);
 

@@ -52,6 +52,20 @@ check "no secret in its core's report" sh -c 'gcore -o "$1/core" "$2" && "$3" re
     - "$tap_dir" "$pid" "$VIRTQ" "$BUILD/mini-qemu/mini-qemu-7.2"
 check "the core has them" grep -qaF "$canary-environment" "$tap_dir/core.$pid"
 check "no secret in it" has_no_secret "$tap_dir"/virtq-report/*
+# the binary, a layout and debug info that are named by relative paths, or by one with a blank
+mkdir "$tap_dir/$canary dir"
+virtq=$(realpath "$VIRTQ") binary=$(realpath "$BUILD/mini-qemu/mini-qemu-7.2")
+ln -s "$binary" "$tap_dir/$canary dir/qemu"
+"$VIRTQ" layout "$binary" -o "$tap_dir/$canary dir/layout"
+while read -r options; do
+    (cd "$tap_dir" && eval "\"$virtq\" report --once --no-cache $pid --format json $options") >"$tap_dir/report.json"
+    check "a report with $options" jq -e .qemu.layout "$tap_dir/report.json"
+    check "no secret in it" has_no_secret "$tap_dir/report.json"
+done <<END
+-e "$canary dir/qemu"
+--layout "$canary dir/layout"
+--layout "$tap_dir/$canary dir/layout"
+END
 
 # What a maintainer needs is still there, and what was taken is told.
 command=$(jq -r .target.command <("$VIRTQ" report --format json --once "$pid"))

@@ -239,6 +239,36 @@ static void the_vm_is_named_as_in_the_command(void **state)
 	}
 }
 
+/** Where the layout came from is a path, wherever it is. */
+static void a_layout_is_a_path(void **state)
+{
+	static const struct test_case cases[] = {
+		{ "acme/qemu-7.2", "<host-path-1>" },
+		{ "/home/joe doe/x", "<host-path-1>" },
+		{ "acme.layout", "<host-path-1>" },
+		{ "/usr/bin/qemu-system-x86_64", "/usr/bin/qemu-system-x86_64" },
+		{ "the snapshot's own", "the snapshot's own" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct privacy privacy = { 0 };
+		struct analysis analysis = { 0 };
+		char *incomplete;
+
+		analysis.qemu.layout = copy(cases[i].text);
+		assert_true(asprintf(&incomplete, "%s: not as it was", cases[i].text) > 0);
+		analysis.incomplete = &incomplete;
+		analysis.incomplete_num = 1;
+		assert_null(privacy_apply(&privacy, &analysis));
+		assert_string_equal(analysis.qemu.layout, cases[i].expected);
+		assert_memory_equal(incomplete, cases[i].expected, strlen(cases[i].expected));
+		free(analysis.qemu.layout);
+		free(incomplete);
+		privacy_deinit(&privacy);
+	}
+}
+
 static void full_keeps_everything(void **state)
 {
 	struct privacy privacy = { .keep = true };
@@ -264,6 +294,7 @@ int main(void)
 		cmocka_unit_test(the_longest_path_that_is_known_is_taken),
 		cmocka_unit_test(many_paths_are_known),
 		cmocka_unit_test(the_vm_is_named_as_in_the_command),
+		cmocka_unit_test(a_layout_is_a_path),
 		cmocka_unit_test(full_keeps_everything),
 	};
 
