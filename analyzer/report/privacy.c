@@ -383,9 +383,8 @@ void privacy_add_text(struct privacy *privacy, struct buffer *buffer, const char
 /** Options whose value is looked into. */
 static const char *const open_options[] = {
 	"machine", "M", "cpu", "smp", "m", "accel", "device", "object", "netdev", "blockdev", "drive",
-	"chardev", "global", "name", "display", "rtc", "boot", "overcommit", "msg", "numa", "vga", "k",
-	"icount", "compat", "action", "watchdog-action", "nic", "net", "iscsi", "monitor", "mon",
-	"throttle",
+	"chardev", "global", "name", "display", "rtc", "boot", "overcommit", "msg", "numa", "vga",
+	"icount", "compat", "action", "watchdog-action", "nic", "net", "mon",
 };
 
 /** Options of which no more than the name is kept. */
@@ -396,6 +395,7 @@ static const char *const closed_options[] = {
 	"run-with", "runas", "user", "chroot", "sandbox", "add-fd", "set", "writeconfig", "readconfig",
 	"plugin", "trace", "gdb", "parallel", "usbdevice", "tpmdev", "virtioserial", "semihosting-config",
 	"g", "echr", "prom-env", "debugcon", "dfilter", "seed", "option-rom", "mem-path", "alt-grab", "sd",
+	"monitor", "iscsi", "k", "qtest", "qtest-log", "shim", "dump-vmstate", "xen-domid", "rotate",
 	"mtdblock", "drive-mirror", "tb-size", "cpr-transfer", "w",
 	/* without a value */
 	"enable-kvm", "no-kvm", "nodefaults", "no-user-config", "nographic", "S", "s", "daemonize",
@@ -413,7 +413,7 @@ static const char *const open_keys[] = {
 	"discard", "discard-data", "discard_granularity", "discard-no-unref", "drive", "driver", "dump",
 	"dump-guest-core", "event_idx", "failover", "fallback", "fd", "fds", "format", "fs", "function",
 	"gic-version", "gso", "guest", "guest_csum", "guest_tso4", "guest_tso6", "guest_ufo", "hmat",
-	"host_mtu", "hotplug", "hpet", "id", "if", "igd-passthru", "in_order", "index", "indirect_desc",
+	"host_mtu", "hotplug", "hpet", "id", "igd-passthru", "in_order", "index", "indirect_desc",
 	"interval", "intremap", "io_pci", "ioeventfd", "iommu", "iommu_platform", "iothread",
 	"iothread-vq-mapping", "irqchip", "kernel-irqchip", "kernel_irqchip", "legacy-event-idx",
 	"lock", "locking", "logical_block_size", "lun", "max-bytes", "max_ports", "max-ram-below-4g",
@@ -424,13 +424,20 @@ static const char *const open_keys[] = {
 	"poll-grow", "poll-max-ns", "poll-shrink", "port", "prealloc", "prealloc-threads", "propname",
 	"queue-size", "queue_reset", "queues", "rate", "read-only", "readonly", "reconnect", "request-merging", "rng", "rngdev", "local.type", "remote.type", "fsdev",
 	"rerror", "reserve", "romfile", "rx_queue_size", "sata", "scsi", "scsi-id", "seg-max-adjust",
-	"seg_max_adjust", "server", "share", "size", "slots", "smm", "smp", "sockets", "speed",
+	"seg_max_adjust", "share", "size", "slots", "smm", "smp", "sockets", "speed",
 	"split-wx", "status", "tb-size", "thread", "thread-pool-max", "thread-pool-min", "threads",
 	"threshold", "throttle-group", "tx", "tx_queue_size", "type", "unit", "usb", "use-started",
 	"vectors", "vhost", "vhostforce", "virtio-mmio.force-legacy", "vmport", "wait", "werror", "write-cache",
 	"x-bps-total", "x-config-size", "x-disable-legacy-check", "x-disable-pcie", "x-iops-total",
 	"x-ignore-backend-features", "x-mtu-bypass-backend", "x-mutex-vq", "x-pcie-deverr-init",
 	"x-pcie-flr-init", "x-pcie-lnkctl-init", "x-pcie-pm-init", "x-txtimer", "xen",
+};
+
+/** Of keys that may as well name a host, as of input-barrier, or an interface, as of can-host-socketcan. */
+static const char *const open_pairs[] = {
+	"server=on", "server=off", "server=yes", "server=no", "server=true", "server=false",
+	"if=none", "if=virtio", "if=scsi", "if=ide", "if=floppy", "if=sd", "if=mtd", "if=pflash",
+	"if=xen",
 };
 
 static bool is_among(const char *const *words, size_t num, const char *text, size_t length)
@@ -452,6 +459,16 @@ static bool is_open_key(const char *key, size_t length)
 	       (length > 7 && memcmp(key, "limits.", 7) == 0) ||
 	       (length > 2 && memcmp(key, "x-", 2) == 0 && (memmem(key, length, "iops", 4) ||
 							     memmem(key, length, "bps", 3)));
+}
+
+static bool is_open_pair(const char *key, size_t key_length, const char *value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(open_pairs); i++)
+		if (strcspn(open_pairs[i], "=") == key_length &&
+		    memcmp(open_pairs[i], key, key_length) == 0 &&
+		    strcmp(open_pairs[i] + key_length + 1, value) == 0)
+			return true;
+	return false;
 }
 
 /** A word of QEMU's, not somebody's text: short, without blanks and paths. */
@@ -494,8 +511,9 @@ static void add_value(struct privacy *privacy, struct buffer *buffer, const char
 		privacy_add_path(privacy, buffer, copy);
 	} else if (copy[0] == '<' && placeholder_length(privacy, copy) == length) {
 		buffer_add(buffer, copy);
-	} else if (!key_length ? is_plain_word(copy, length) :
-				 is_open_key(key, key_length) && is_plain_word(copy, length)) {
+	} else if ((is_plain_word(copy, length) &&
+		    (!key_length || is_open_key(key, key_length))) ||
+		   is_open_pair(key, key_length, copy)) {
 		privacy_add_text(privacy, buffer, copy);
 	} else {
 		replace(privacy, buffer, copy, length, PRIVACY_ARGUMENT);

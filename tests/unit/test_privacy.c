@@ -110,6 +110,23 @@ static void commands(void **state)
 		  "qemu -device virtio-blk,drive=d0,id=<argument-1>" },
 		{ "qemu -global driver=virtio-blk-pci,property=serial,value=CANARY42",
 		  "qemu -global driver=virtio-blk-pci,property=<argument-1>,value=<argument-2>" },
+		/* what names a host, a user or a file in some of QEMU's options */
+		{ "qemu -monitor telnet:hyp17.corp.example:4444,server -S",
+		  "qemu -monitor <argument-1> -S" },
+		{ "qemu -serial telnet:h:1 -parallel tcp:h:2 -gdb tcp:h:3 -qmp tcp:h:4 -qtest tcp:h:5",
+		  "qemu -serial <argument-1> -parallel <argument-2> -gdb <argument-3> "
+		  "-qmp <argument-4> -qtest <argument-5>" },
+		{ "qemu -iscsi bob -k acme -incoming tcp:h:1 -dump-vmstate acme -shim acme",
+		  "qemu -iscsi <argument-1> -k <argument-2> -incoming <argument-3> "
+		  "-dump-vmstate <argument-2> -shim <argument-2>" },
+		{ "qemu -chardev socket,id=c,host=hyp17,port=1,server=on,wait=off,server",
+		  "qemu -chardev socket,id=c,host=<argument-1>,port=1,server=on,wait=off,server" },
+		{ "qemu -object input-barrier,id=b,server=hyp17,port=1",
+		  "qemu -object input-barrier,id=b,server=<argument-1>,port=1" },
+		{ "qemu -netdev {\"type\":\"stream\",\"server\":false,\"x\":{\"server\":\"hyp17\"}}",
+		  "qemu -netdev {\"type\":\"stream\",\"server\":false,\"x\":{\"server\":\"<argument-1>\"}}" },
+		{ "qemu -object can-host-socketcan,id=c,if=acme0 -drive if=none,id=d",
+		  "qemu -object can-host-socketcan,id=c,if=<argument-1> -drive if=none,id=d" },
 		{ "qemu -frobnicate CANARY", "qemu <argument-1>" },
 		{ "qemu -S CANARY", "qemu -S <argument-1>" },
 		{ "qemu", "qemu" },
