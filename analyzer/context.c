@@ -49,10 +49,14 @@ static struct virtq_error *read_host(struct analysis_context *context)
 	return read_distribution(&context->distribution);
 }
 
-/**
- * The first element of the value of -@name, or its element @key. Values with
- * blanks are cut there: the command line is one line by now.
- */
+static size_t part_length(const char *part, const char *end)
+{
+	const char *comma = memchr(part, ',', (size_t)(end - part));
+
+	return (size_t)((comma ? comma : end) - part);
+}
+
+/** The first element of the value of -@name, or its element @key. */
 static struct virtq_error *find_option(const char *command, const char *name, const char *key,
 				       char **value_ret)
 {
@@ -61,30 +65,34 @@ static struct virtq_error *find_option(const char *command, const char *name, co
 	for (const char *at = command; (at = strstr(at, " -")); at += 2) {
 		const char *option = at + 2 + (at[2] == '-');
 
-		if (strncmp(option, name, name_length) != 0 || option[name_length] != ' ')
+		if (strncmp(option, name, name_length) != 0 || option[name_length] != ' ' ||
+		    (at > command && at[-1] == '\\'))
 			continue;
 		const char *value = option + name_length + 1;
-		size_t length = strcspn(value, " ");
-		for (const char *part = value; part < value + length;) {
-			size_t size = strcspn(part, ", ");
+		const char *end = value + text_argument_length(value);
+		for (const char *part = value; part < end;) {
+			size_t size = part_length(part, end);
 			const char *equals = memchr(part, '=', size);
 
 			if (equals && (size_t)(equals - part) == key_length &&
 			    memcmp(part, key, key_length) == 0) {
 				part = equals + 1;
-				size = strcspn(part, ", ");
+				size = part_length(part, end);
 			} else if (equals || part != value) {
 				part += size + 1;
 				continue;
 			}
 			*value_ret = strndup(part, size);
-			return *value_ret ? NULL : &virtq_error_no_memory;
+			if (!*value_ret)
+				return &virtq_error_no_memory;
+			text_unescape_blanks(*value_ret);
+			return NULL;
 		}
 	}
 	return NULL;
 }
 
-static struct virtq_error *read_command(const char *command, struct analysis_context *context)
+struct virtq_error *context_read_command(const char *command, struct analysis_context *context)
 {
 	if (!command)
 		return NULL;
@@ -209,7 +217,7 @@ struct virtq_error *context_collect(struct target *target, struct analysis *anal
 	context->started = info->started;
 	if (info->kind == TARGET_PROCESS)
 		TRY(read_host(context));
-	TRY(read_command(info->command, context));
+	TRY(context_read_command(info->command, context));
 	return NULL;
 }
 

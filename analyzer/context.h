@@ -9,6 +9,10 @@
 /** Collect it into @analysis. What cannot be had stays unknown. @return NULL, or NO_MEMORY. */
 MUST_CHECK struct virtq_error *context_collect(struct target *target, struct analysis *analysis);
 
+/** Take from QEMU's command line, which may be NULL, what is known from there. */
+MUST_CHECK struct virtq_error *context_read_command(const char *command,
+						    struct analysis_context *context);
+
 /**
  * Collect the threads, once. If the target has exited by now, that is their
  * problem and no error.

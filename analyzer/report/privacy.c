@@ -8,8 +8,10 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
+#include "context.h"
 #include "debuginfo/layout.h"
 #include "report/privacy.h"
+#include "target/text.h"
 
 static const char *const kind_words[] = {
 	[PRIVACY_PATH] = "host-path",
@@ -394,14 +396,18 @@ static const char *const closed_options[] = {
 	"uuid", "smbios", "acpitable", "fw_cfg", "virtfs", "fsdev", "audiodev", "audio", "loadvm",
 	"run-with", "runas", "user", "chroot", "sandbox", "add-fd", "set", "writeconfig", "readconfig",
 	"plugin", "trace", "gdb", "parallel", "usbdevice", "tpmdev", "virtioserial", "semihosting-config",
-	"g", "echr", "prom-env", "debugcon", "dfilter", "seed", "option-rom", "mem-path", "alt-grab", "sd",
+	"g", "echr", "prom-env", "debugcon", "dfilter", "seed", "option-rom", "mem-path", "sd",
 	"monitor", "iscsi", "k", "qtest", "qtest-log", "shim", "dump-vmstate", "xen-domid", "rotate",
 	"mtdblock", "drive-mirror", "tb-size", "cpr-transfer", "w",
-	/* without a value */
+};
+
+/** Options without a value. */
+static const char *const bare_options[] = {
 	"enable-kvm", "no-kvm", "nodefaults", "no-user-config", "nographic", "S", "s", "daemonize",
 	"no-reboot", "no-shutdown", "snapshot", "usb", "mem-prealloc", "realtime", "no-acpi", "no-hpet",
 	"no-fd-bootchk", "full-screen", "only-migratable", "preconfig", "singlestep", "one-insn-per-tb",
-	"win2k-hack", "no-quit", "nouserconfig", "enable-sync-profile", "xen-attach", "semihosting", "async-teardown",
+	"win2k-hack", "no-quit", "nouserconfig", "enable-sync-profile", "xen-attach", "semihosting",
+	"async-teardown", "alt-grab", "portrait", "old-param", "perfmap", "jitdump", "xen-domid-restrict",
 };
 
 /** Keys whose values do not identify anybody. */
@@ -489,6 +495,15 @@ static bool is_plain_word(const char *text, size_t length)
 	return length && length <= 64 && !(length >= 20 && upper && lower && digit);
 }
 
+/** Add an argument that begins as a path does; with a blank in it, it may be more than that. */
+static void add_path_argument(struct privacy *privacy, struct buffer *buffer, const char *path)
+{
+	if (strchr(path, ' '))
+		replace(privacy, buffer, path, strlen(path), PRIVACY_PATH);
+	else
+		privacy_add_path(privacy, buffer, path);
+}
+
 /** Add the value of an option's key; @key is "" for a value without one. */
 static void add_value(struct privacy *privacy, struct buffer *buffer, const char *key,
 		      size_t key_length, const char *value, size_t length)
@@ -501,6 +516,8 @@ static void add_value(struct privacy *privacy, struct buffer *buffer, const char
 	}
 	if (!length)
 		return;
+	text_unescape_blanks(copy);
+	length = strlen(copy);
 	if (is_secret_name(key, key_length)) {
 		replace(privacy, buffer, copy, length, PRIVACY_SECRET);
 	} else if (mac_length(copy) == length) {
@@ -508,7 +525,7 @@ static void add_value(struct privacy *privacy, struct buffer *buffer, const char
 	} else if (ipv4_length(copy) == length || ipv6_length(copy) == length) {
 		replace(privacy, buffer, copy, length, PRIVACY_IP);
 	} else if (copy[0] == '/') {
-		privacy_add_path(privacy, buffer, copy);
+		add_path_argument(privacy, buffer, copy);
 	} else if (copy[0] == '<' && placeholder_length(privacy, copy) == length) {
 		buffer_add(buffer, copy);
 	} else if ((is_plain_word(copy, length) &&
@@ -557,9 +574,10 @@ static size_t json_string_end(const char *text, size_t start, size_t length)
 	return end < length ? end : length;
 }
 
+/** Blanks come with a backslash: JSON has no other one outside of strings. */
 static bool is_json_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+	return c == '\\' || c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 /** Is what ends before @at the key of a member? */
@@ -623,8 +641,15 @@ static void add_json(struct privacy *privacy, struct buffer *buffer, const char 
 	}
 }
 
-/** The end of the words that are an option's value: where the next option begins. */
-static size_t value_end(const char *text)
+static bool is_option(const char *name, size_t length)
+{
+	return is_among(open_options, ARRAY_SIZE(open_options), name, length) ||
+	       is_among(closed_options, ARRAY_SIZE(closed_options), name, length) ||
+	       is_among(bare_options, ARRAY_SIZE(bare_options), name, length);
+}
+
+/** Where the next option begins, before which words may be. */
+static size_t next_option(const char *text)
 {
 	const char *at = text;
 
@@ -634,9 +659,7 @@ static size_t value_end(const char *text)
 		if (!next)
 			return strlen(text);
 		const char *name = next + 2 + (next[2] == '-');
-		size_t length = strcspn(name, " ");
-		if (is_among(open_options, ARRAY_SIZE(open_options), name, length) ||
-		    is_among(closed_options, ARRAY_SIZE(closed_options), name, length))
+		if ((next == text || next[-1] != '\\') && is_option(name, strcspn(name, " ")))
 			return (size_t)(next - text);
 		at = next + 2;
 	}
@@ -645,14 +668,17 @@ static size_t value_end(const char *text)
 static void add_option_value(struct privacy *privacy, struct buffer *buffer, const char *value,
 			     size_t length, bool open)
 {
-	const char *blank = memchr(value, ' ', length);
-	size_t first = blank && value[0] != '{' ? (size_t)(blank - value) : length;
+	size_t argument = text_argument_length(value);
+	bool blank = argument < length;
+	size_t first = blank && value[0] != '{' ? argument : length;
 
 	if (!open) {
 		_cleanup_free_ char *copy = strndup(value, length);
 
+		if (copy)
+			text_unescape_blanks(copy);
 		if (copy && copy[0] == '/' && !strchr(copy, ','))
-			privacy_add_path(privacy, buffer, copy);
+			add_path_argument(privacy, buffer, copy);
 		else if (copy && copy[0] == '<' && placeholder_length(privacy, copy) == length)
 			buffer_add(buffer, copy);
 		else
@@ -680,46 +706,78 @@ static void add_option_value(struct privacy *privacy, struct buffer *buffer, con
 	add_pairs(privacy, buffer, value, length);
 }
 
+/** Is nothing in the value of an open option to be replaced? */
+static bool is_kept(const char *value, size_t length)
+{
+	struct privacy trial = { 0 };
+	_cleanup_buffer_ struct buffer buffer = { 0 };
+
+	add_option_value(&trial, &buffer, value, length, true);
+	bool kept = !trial.failed && !buffer.failed && !strchr(buffer_text(&buffer), '<');
+	privacy_deinit(&trial);
+	return kept;
+}
+
+/** Add argv[0]. */
+static void add_program(struct privacy *privacy, struct buffer *buffer, const char *command)
+{
+	_cleanup_free_ char *program = strndup(command, text_argument_length(command));
+
+	if (!program) {
+		privacy->failed = true;
+		return;
+	}
+	text_unescape_blanks(program);
+	const char *slash = strrchr(program, '/'), *name = slash ? slash + 1 : program;
+	/* any text may be there, not just a path */
+	if (strchr(name, ' ') || (strchr(program, ' ') && is_public_path(program, strlen(program))))
+		replace(privacy, buffer, program, strlen(program), PRIVACY_ARGUMENT);
+	else
+		privacy_add_binary(privacy, buffer, program);
+}
+
 void privacy_add_command(struct privacy *privacy, struct buffer *buffer, const char *command)
 {
 	if (privacy->keep) {
 		buffer_add(buffer, command);
 		return;
 	}
-	/* argv[0]: up to the first option, for a path may have blanks */
-	size_t length = value_end(command);
-	_cleanup_free_ char *program = strndup(command, length);
-	if (!program) {
-		privacy->failed = true;
-		return;
+	size_t length = next_option(command), program = text_argument_length(command);
+	if (program < length && !privacy->separated) {
+		/* the first blank is in the path, or words follow: nothing behind it is certain */
+		length = strlen(command);
+		if (!is_public_path(command, program)) {
+			replace(privacy, buffer, command, length, PRIVACY_ARGUMENT);
+			return;
+		}
 	}
-	char *blank = strchr(program, ' ');
-	if (blank) {
+	add_program(privacy, buffer, command);
+	if (program + 1 < length) {
 		/* words that belong to no option: files, or something unheard of */
-		size_t words = length - (size_t)(blank - program) - 1;
-
-		*blank = 0;
-		privacy_add_binary(privacy, buffer, program);
 		buffer_add(buffer, " ");
-		add_option_value(privacy, buffer, command + (blank - program) + 1, words, false);
-	} else {
-		privacy_add_binary(privacy, buffer, program);
+		add_option_value(privacy, buffer, command + program + 1, length - program - 1, false);
 	}
 	for (command += length; *command; command += length) {
 		const char *name = command + 2 + (command[2] == '-');
 		size_t name_length = strcspn(name, " ");
 		bool open = is_among(open_options, ARRAY_SIZE(open_options), name, name_length);
+		bool bare = is_among(bare_options, ARRAY_SIZE(bare_options), name, name_length);
 
 		buffer_add_bytes(buffer, command, (size_t)(name - command) + name_length);
 		command = name + name_length;
 		length = 0;
 		if (!*command)
 			break;
-		length = value_end(command);
-		if (length <= 1)
-			continue;
-		buffer_add(buffer, " ");
-		add_option_value(privacy, buffer, command + 1, length - 1, open);
+		/* a value may look like an option */
+		if (!bare)
+			length = 1 + text_argument_length(command + 1);
+		length += next_option(command + length);
+		if (!privacy->separated &&
+		    !(bare ? !length : open && length > 1 && is_kept(command + 1, length - 1)))
+			length = strlen(command);
+		buffer_add(buffer, length ? " " : "");
+		if (length > 1)
+			add_option_value(privacy, buffer, command + 1, length - 1, open);
 	}
 }
 
@@ -751,12 +809,6 @@ struct virtq_error *privacy_apply_name(struct privacy *privacy, char *name, size
 		return &virtq_error_no_memory;
 	snprintf(name, size, "%s", buffer_text(&buffer));
 	return NULL;
-}
-
-/** Add what is known from the command line, as it is added there. */
-static void add_argument(struct privacy *privacy, struct buffer *buffer, const char *value)
-{
-	add_value(privacy, buffer, "guest", strlen("guest"), value, strlen(value));
 }
 
 static struct virtq_error *apply_all(struct privacy *privacy, char **texts, size_t num)
@@ -810,6 +862,14 @@ static struct virtq_error *apply_sample(struct privacy *privacy, struct sample *
 	return NULL;
 }
 
+/** What is known from the command line is what is left of it there. */
+static struct virtq_error *apply_context(const char *command, struct analysis_context *context)
+{
+	free(take_pointer(context->vm_name));
+	free(take_pointer(context->machine));
+	return context_read_command(command, context);
+}
+
 struct virtq_error *privacy_apply(struct privacy *privacy, struct analysis *analysis)
 {
 	if (privacy->keep)
@@ -820,12 +880,12 @@ struct virtq_error *privacy_apply(struct privacy *privacy, struct analysis *anal
 	TRY(apply(privacy, &analysis->target.path, privacy_add_path));
 	TRY(apply(privacy, &analysis->target.original, privacy_add_text));
 	TRY(apply(privacy, &analysis->target.description, privacy_add_text));
+	privacy->separated = analysis->target.live;
 	TRY(apply(privacy, &analysis->target.command, privacy_add_command));
 	TRY(apply(privacy, &analysis->qemu.executable, privacy_add_binary));
 	if (analysis->qemu.layout && strcmp(analysis->qemu.layout, LAYOUT_OF_SNAPSHOT) != 0)
 		TRY(apply(privacy, &analysis->qemu.layout, privacy_add_path));
-	TRY(apply(privacy, &analysis->context.vm_name, add_argument));
-	TRY(apply(privacy, &analysis->context.machine, add_argument));
+	TRY(apply_context(analysis->target.command, &analysis->context));
 	TRY(apply(privacy, &analysis->context.threads_problem, privacy_add_text));
 	for (size_t i = 0; i < analysis->context.thread_num; i++)
 		TRY(privacy_apply_name(privacy, analysis->context.threads[i].name,

@@ -21,6 +21,7 @@ enum privacy_kind {
 
 struct privacy {
 	bool keep; /**< Replace nothing. */
+	bool separated; /**< The command line is one of text_join_arguments(). */
 	void *entries; /**< tsearch() tree of what is known. */
 	size_t longest_path; /**< Of those that are known, in bytes. */
 	bool path_starts[256]; /**< The bytes they start with. */
@@ -48,7 +49,9 @@ void privacy_add_text(struct privacy *privacy, struct buffer *buffer, const char
 
 /**
  * Add QEMU's command line, of which only what is known to matter for virtqueues
- * is kept as it is. Arguments are separated by blanks, as psargs has them.
+ * is kept as it is. If its arguments are not separated for certain, as in psargs,
+ * what looks like an option may be a part of what is replaced before it, and goes
+ * with it.
  */
 void privacy_add_command(struct privacy *privacy, struct buffer *buffer, const char *command);
 

@@ -280,16 +280,15 @@ static struct virtq_error *read_mappings(struct process_target *process)
 
 static struct virtq_error *read_command(struct process_target *process)
 {
-	char *command;
+	_cleanup_free_ char *arguments = NULL;
 	size_t length;
 
-	TRY(proc_read(process->directory, "cmdline", &command, &length));
-	for (size_t i = 0; i + 1 < length; i++)
-		if (!command[i])
-			command[i] = ' ';
-	text_make_printable(command);
-	text_trim(command);
-	process->base.command = command;
+	TRY(proc_read(process->directory, "cmdline", &arguments, &length));
+	process->base.command = text_join_arguments(arguments, length);
+	if (!process->base.command)
+		return &virtq_error_no_memory;
+	text_make_printable(process->base.command);
+	text_trim(process->base.command);
 	return NULL;
 }
 

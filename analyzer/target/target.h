@@ -47,7 +47,8 @@ struct target_info {
 	bool live; /**< Memory may change between two reads. */
 	pid_t pid; /**< 0 if unknown. */
 	const char *path; /**< Core: path given by the user ("-": standard input); else NULL. */
-	const char *command; /**< argv as one line or the core's psargs; NULL if unknown. */
+	/** Of a process text_join_arguments(), of a core its psargs; NULL if unknown. */
+	const char *command;
 	int signal; /**< Core: signal that killed it, 0 if none. */
 	uint16_t machine; /**< ELF e_machine (EM_X86_64, ...); 0 if unknown. */
 	enum byte_order order;

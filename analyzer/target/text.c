@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "target/text.h"
@@ -67,6 +68,40 @@ void text_trim(char *text)
 
 	while (length && (text[length - 1] == ' ' || text[length - 1] == '\n'))
 		text[--length] = 0;
+}
+
+char *text_join_arguments(const char *arguments, size_t length)
+{
+	char *line = malloc(2 * length + 1), *to = line;
+
+	if (!line)
+		return NULL;
+	for (size_t i = 0; i < length; i++) {
+		if (arguments[i] == ' ')
+			*to++ = '\\';
+		*to++ = arguments[i] ? arguments[i] : ' ';
+	}
+	*to = 0;
+	return line;
+}
+
+size_t text_argument_length(const char *text)
+{
+	size_t length = strcspn(text, " ");
+
+	while (length && text[length] && text[length - 1] == '\\')
+		length += 1 + strcspn(text + length + 1, " ");
+	return length;
+}
+
+void text_unescape_blanks(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++)
+		if (text[0] != '\\' || text[1] != ' ')
+			*to++ = *text;
+	*to = 0;
 }
 
 struct text_size text_size(uint64_t bytes)

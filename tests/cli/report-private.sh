@@ -17,18 +17,23 @@ secrets=(
     -device virtio-net-pci,netdev=n0,mac=52:54:00:ca:ff:ee,mq=on
     -blockdev "{\"driver\":\"nbd\",\"server\":{\"host\":\"10.11.12.13\",\"port\":\"10809\"},\"export\":\"$canary\",\"password-secret\":\"$canary\"}"
     -object "{\"qom-type\":\"secret\",\"id\":\"sec1\",\"data\" : \"$canary\"}"
-    -vnc "10.11.12.13:1,password=on" -fw_cfg "name=opt/x,string=$canary" -append "root=/dev/vda token=$canary"
+    -vnc "10.11.12.13:1,password=on" -fw_cfg "name=opt/x,string=$canary" -append "root=/dev/vda token=$canary -m $canary -name $canary"
+    -drive "file=/srv/my $canary -m $canary,if=none,id=drive1"
+    -monitor "telnet:$canary:4444,server" -smbios "type=2,version=$canary -boot $canary"
     -smbios "type=1,serial=$canary" -uuid 01234567-89ab-cdef-0123-456789abcdef --$canary $canary
 )
-# mini-qemu knows none of these options: they are what it is called.
-env -i "SECRET=$canary-environment" PATH="$PATH" bash -c 'exec -a "$1" "$2" "$3" --wait' - \
-    "/home/$canary/bin/qemu-system-x86_64 ${secrets[*]}" "$BUILD/mini-qemu/mini-qemu-7.2" \
-    fixtures/mini-qemu/scenarios/roles.scn >"$tap_dir/ready" &
-pid=$!
-for _ in $(seq 100); do
-    grep -q READY "$tap_dir/ready" && break
-    sleep 0.05
-done
+# live NAME ARGUMENT...: mini-qemu, called NAME, with QEMU's arguments; sets pid.
+live() {
+    env -i "SECRET=$canary-environment" PATH="$PATH" bash -c 'exec -a "$1" "$2" "$3" --wait -- "${@:4}"' - \
+        "$1" "$BUILD/mini-qemu/mini-qemu-7.2" fixtures/mini-qemu/scenarios/roles.scn "${@:2}" >"$tap_dir/ready" &
+    pid=$!
+    for _ in $(seq 600); do
+        grep -q "^READY $pid$" "$tap_dir/ready" && return
+        sleep 0.05
+    done
+    return 1
+}
+check "mini-qemu runs" live "/home/$canary/bin/qemu-system-x86_64" "${secrets[@]}"
 
 # has_no_secret FILE...: nor a host path, an address or a name of this process.
 has_no_secret() {
@@ -80,5 +85,15 @@ contains "the report says what was replaced" "$report" "1 MAC address, 1 IP addr
 contains "the report has the VM's name" "$report" "web1, machine type pc-q35-7.2"
 contains "--full keeps everything" "$("$VIRTQ" report --full --format json --once "$pid" | jq -r .target.command)" \
     "$canary-secret,format=raw"
+kill "$pid"
+
+# A core's line has no more than blanks between arguments, here of a name that looks like one.
+check "mini-qemu runs" live "/usr/bin/qemu-system-x86_64 -name web1 -append quiet -m $canary -name $canary"
+check "its core" gcore -o "$tap_dir/core" "$pid"
+"$VIRTQ" report --format json --no-cache "$tap_dir/core.$pid" -e "$BUILD/mini-qemu/mini-qemu-7.2" >"$tap_dir/report.json"
+equal "of a core, nothing is believed behind what is replaced" \
+    "/usr/bin/qemu-system-x86_64 -name web1 -append <argument-1> web1" \
+    "$(jq -r '"\(.target.command) \(.report["vm-name"])"' "$tap_dir/report.json")"
+check "no secret in it" has_no_secret "$tap_dir/report.json"
 kill "$pid"
 finish

@@ -13,23 +13,24 @@
 
 #include "base/checked.h"
 #include "report/privacy.h"
+#include "target/text.h"
 
 struct test_case {
 	const char *text, *expected;
 };
 
-static void check_all(const struct test_case *cases, size_t num,
+static void check_all(const struct test_case *cases, size_t num, bool separated,
 		      void (*add)(struct privacy *, struct buffer *, const char *))
 {
 	for (size_t i = 0; i < num; i++) {
-		struct privacy privacy = { 0 };
+		struct privacy privacy = { .separated = separated };
 		struct buffer buffer = { 0 };
 
 		add(&privacy, &buffer, cases[i].text);
 		assert_string_equal(buffer_text(&buffer), cases[i].expected);
 		/* what is private already stays as it is, in a report of a report */
 		struct buffer again = { 0 };
-		struct privacy other = { 0 };
+		struct privacy other = { .separated = separated };
 		add(&other, &again, buffer_text(&buffer));
 		assert_string_equal(buffer_text(&again), cases[i].expected);
 		assert_false(privacy.failed || other.failed);
@@ -62,7 +63,7 @@ static void texts(void **state)
 	};
 
 	(void)state;
-	check_all(cases, ARRAY_SIZE(cases), privacy_add_text);
+	check_all(cases, ARRAY_SIZE(cases), false, privacy_add_text);
 }
 
 static void commands(void **state)
@@ -137,7 +138,73 @@ static void commands(void **state)
 	};
 
 	(void)state;
-	check_all(cases, ARRAY_SIZE(cases), privacy_add_command);
+	check_all(cases, ARRAY_SIZE(cases), true, privacy_add_command);
+}
+
+/** As they come from a process: a blank within an argument has a backslash. */
+static void commands_with_blanks(void **state)
+{
+	static const struct test_case cases[] = {
+		{ "qemu -append root=/dev/vda\\ -m\\ hunter2\\ -name\\ joe -m 4096 -S",
+		  "qemu -append <argument-1> -m 4096 -S" },
+		{ "qemu -name my\\ vm\\ -m\\ x,debug-threads=on -S",
+		  "qemu -name <argument-1>,debug-threads=on -S" },
+		{ "qemu -drive file=/my\\ disks/b,,c.img,id=d0 -S",
+		  "qemu -drive file=<host-path-1>,id=d0 -S" },
+		{ "qemu -object {\\ \"id\"\\ :\\ \"s0\",\\ \"data\":\"a\\ -m\\ b\"} -S",
+		  "qemu -object {\\ \"id\"\\ :\\ \"s0\",\\ \"data\":\"<secret-1>\"} -S" },
+		{ "qemu -append -m hunter2 -S", "qemu -append <argument-1> -S" },
+		{ "qemu -append  -m 4096", "qemu -append  -m 4096" },
+		{ "/home/joe\\ doe/qemu -S", "/<host-path-1>/qemu -S" },
+		{ "/usr/bin/qemu\\ -m\\ hunter2 -S", "<argument-1> -S" },
+		{ "/usr/joe\\ doe/qemu -S", "<argument-1> -S" },
+		{ "qemu -drive file=/usr/share/a\\ hunter2,id=d", "qemu -drive file=<host-path-1>,id=d" },
+		{ "qemu -kernel /usr/share/k\\ hunter2 -S", "qemu -kernel <host-path-1> -S" },
+		{ "qemu -kernel /usr/share/k hunter2 -S", "qemu -kernel <host-path-1> -S" },
+	};
+
+	(void)state;
+	check_all(cases, ARRAY_SIZE(cases), true, privacy_add_command);
+}
+
+/** As a core has them: where an argument ends is not known. */
+static void commands_of_cores(void **state)
+{
+	static const struct test_case cases[] = {
+		{ "/usr/bin/qemu-system-x86_64 -name guest=web1,debug-threads=on -S -m 4096 -append quiet -m x",
+		  "/usr/bin/qemu-system-x86_64 -name guest=web1,debug-threads=on -S -m 4096 "
+		  "-append <argument-1>" },
+		{ "qemu -object secret,id=s0,data=pass -m word",
+		  "qemu -object secret,id=s0,<argument-1>" },
+		{ "qemu -append  -m word", "qemu -append <argument-1>" },
+		{ "qemu -append -m word", "qemu -append <argument-1>" },
+		{ "qemu -name my vm -m word", "qemu -name <argument-1>" },
+		{ "qemu -append /usr/x -m word", "qemu -append <host-path-1>" },
+		{ "qemu -S word -m word", "qemu -S <argument-1>" },
+		{ "/usr/bin/qemu word -m word", "/usr/bin/qemu <argument-1>" },
+		{ "/home/joe doe/qemu -m 4096", "<argument-1>" },
+		{ "joe doe/qemu -m 4096", "<argument-1>" },
+		{ "/home/joe/qemu -m 4096", "/<host-path-1>/qemu -m 4096" },
+	};
+
+	(void)state;
+	check_all(cases, ARRAY_SIZE(cases), false, privacy_add_command);
+}
+
+static void arguments_are_joined(void **state)
+{
+	static const char arguments[] = "qemu\0-append\0a  b\\\0\0-S\0x";
+	char *line = text_join_arguments(arguments, sizeof(arguments) - 1);
+
+	(void)state;
+	assert_string_equal(line, "qemu -append a\\ \\ b\\  -S x");
+	assert_int_equal(text_argument_length(line), 4);
+	assert_int_equal(text_argument_length(line + 13), 8);
+	assert_int_equal(text_argument_length(" x"), 0);
+	assert_int_equal(text_argument_length(""), 0);
+	text_unescape_blanks(line);
+	assert_string_equal(line, "qemu -append a  b  -S x");
+	free(line);
 }
 
 static void a_learned_path_may_have_blanks(void **state)
@@ -228,13 +295,16 @@ static void the_vm_is_named_as_in_the_command(void **state)
 {
 	static const struct {
 		const char *name, *machine, *expected_name, *expected_machine, *command;
+		bool core;
 	} cases[] = {
-		{ "web1", "pc-q35-7.2", "web1", "pc-q35-7.2", "qemu -name guest=web1 -M pc-q35-7.2" },
-		{ "10.20.30.40", "pc", "<ip-1>", "pc", "qemu -name guest=<ip-1> -M pc" },
+		{ "web1", "pc-q35-7.2", "web1", "pc-q35-7.2", "qemu -name guest=web1 -M pc-q35-7.2", false },
+		{ "10.20.30.40", "pc", "<ip-1>", "pc", "qemu -name guest=<ip-1> -M pc", false },
 		{ "/srv/a", "52:54:00:12:34:56", "<host-path-1>", "<mac-1>",
-		  "qemu -name guest=<host-path-1> -M <mac-1>" },
+		  "qemu -name guest=<host-path-1> -M <mac-1>", false },
 		{ "CANARYcanary0123456789abc", "pc", "<argument-1>", "pc",
-		  "qemu -name guest=<argument-1> -M pc" },
+		  "qemu -name guest=<argument-1> -M pc", false },
+		{ "web1", "pc", "web1", "pc", "qemu -name guest=web1 -M pc", true },
+		{ "web1 -append", "x", "web1", NULL, "qemu -name guest=web1 -append <argument-1>", true },
 	};
 
 	(void)state;
@@ -248,9 +318,13 @@ static void the_vm_is_named_as_in_the_command(void **state)
 		analysis.context.vm_name = copy(cases[i].name);
 		analysis.context.machine = copy(cases[i].machine);
 		analysis.target.command = copy(command);
+		analysis.target.live = !cases[i].core;
 		assert_null(privacy_apply(&privacy, &analysis));
 		assert_string_equal(analysis.context.vm_name, cases[i].expected_name);
-		assert_string_equal(analysis.context.machine, cases[i].expected_machine);
+		if (cases[i].expected_machine)
+			assert_string_equal(analysis.context.machine, cases[i].expected_machine);
+		else
+			assert_null(analysis.context.machine);
 		assert_string_equal(analysis.target.command, cases[i].command);
 		free(analysis.context.vm_name);
 		free(analysis.context.machine);
@@ -310,6 +384,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts),
 		cmocka_unit_test(commands),
+		cmocka_unit_test(commands_with_blanks),
+		cmocka_unit_test(commands_of_cores),
+		cmocka_unit_test(arguments_are_joined),
 		cmocka_unit_test(a_learned_path_may_have_blanks),
 		cmocka_unit_test(the_longest_path_that_is_known_is_taken),
 		cmocka_unit_test(many_paths_are_known),
