@@ -202,8 +202,9 @@ static int run_report(struct cli *cli, int argc, char **argv)
 		.args_doc = "report TARGET",
 		.doc = "Write a report that can be attached to a public bug: text, page, JSON, and "
 		       "the memory that was looked at, which virtq and gdb open.\v"
-		       "Without -o the archive is virtq-report-PID.tar.gz here, and its name is "
-		       "printed; a single document is printed.\n\n"
+		       "Without -o the archive is virtq-report-PID.tar.gz here, of what is not a "
+		       "process virtq-report.tar.gz, and its name is printed; a single document is "
+		       "printed.\n\n"
 		       "Host paths, addresses, secrets and most of QEMU's command line are replaced "
 		       "by placeholders. Memory of the guest is in it only as far as it is a ring's "
 		       "own.\n\n"
