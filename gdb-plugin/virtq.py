@@ -690,6 +690,24 @@ def virtq_write(path, data, force, public=False):
         raise gdb.GdbError("virtq: %s: %s" % (path, error.strerror))
 
 
+def virtq_rename_new(name, path):
+    """Give the file `name` the name `path` if nothing else has it."""
+    try:
+        os.link(name, path)
+    except OSError as error:
+        # what file systems say that have no links, as vfat
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        at_fdcwd, rename_noreplace = -100, 1
+        renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+        if renameat2 and not renameat2(at_fdcwd, os.fsencode(name), at_fdcwd, os.fsencode(path),
+                                       rename_noreplace):
+            return
+        if renameat2 and ctypes.get_errno() == errno.EEXIST:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        raise
+
+
 def virtq_write_file(path, data, force, mode):
     """The file itself, which gets its name when all is in it and on the disk."""
     name = os.path.join(os.path.dirname(path) or ".", ".virtq-" + os.urandom(4).hex())
@@ -701,7 +719,7 @@ def virtq_write_file(path, data, force, mode):
             if force:
                 os.replace(name, path)
             else:
-                os.link(name, path)
+                virtq_rename_new(name, path)
         finally:
             if os.path.lexists(name):
                 os.unlink(name)

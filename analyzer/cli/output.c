@@ -168,15 +168,28 @@ static int replace(struct output *output)
 	return 0;
 }
 
+/** Give the temporary file its name if nothing else has it. */
+static int rename_new(struct output *output)
+{
+	if (link(output->temporary, output->path) == 0)
+		return 0;
+	int problem = errno;
+	/* what file systems say that have no links, as vfat */
+	if (problem != EPERM && problem != EOPNOTSUPP && problem != ENOSYS)
+		return problem;
+	if (renameat2(AT_FDCWD, output->temporary, AT_FDCWD, output->path, RENAME_NOREPLACE) < 0)
+		return errno == EEXIST ? EEXIST : problem;
+	forget_temporary(output);
+	return 0;
+}
+
 static int publish(struct output *output, bool force)
 {
 	if (fsync(output->fd) < 0 && errno != EINVAL)
 		return errno;
 	if (force)
 		return replace(output);
-	if (!output->temporary)
-		return link_as(output, output->path);
-	return link(output->temporary, output->path) < 0 ? errno : 0;
+	return output->temporary ? rename_new(output) : link_as(output, output->path);
 }
 
 /** @return 0, or an errno. */
@@ -222,7 +235,7 @@ bool output_write(const char *path, const void *bytes, size_t length, unsigned i
 	bool into;
 	int problem = look_at(path, flags, &into);
 
-	/* what appears meanwhile is told by link() */
+	/* what appears meanwhile is told when the file gets its name */
 	if (!problem)
 		problem = into ? write_into(path, bytes, length) :
 				 write_file(path, bytes, length, flags);

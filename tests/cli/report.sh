@@ -295,6 +295,29 @@ else
     skip "a full disk, a place that cannot be written" "mount is not allowed"
 fi
 
+# A file system with neither files without a name nor links, as vfat: strace says so of this directory.
+plain=$(realpath "$BUILD/virtq")
+if strace -o "$tap_dir/trace" true 2>/dev/null; then
+    mkdir "$tap_dir/plain"
+    without_links() { # COMMAND...
+        strace -f -o "$tap_dir/trace" -P "$tap_dir/plain" -P "$tap_dir/plain/new" \
+            -e inject=openat:error=EOPNOTSUPP -e 'inject=?link,?linkat:error=EPERM' "$@"
+    }
+    written=("$plain" report "$tap_dir/core" -o "$tap_dir/plain/new")
+    check "without links: a new file" without_links "${written[@]}"
+    check "without links: they were asked for" grep -q 'link.*EPERM.*INJECTED' "$tap_dir/trace"
+    contains "without links: it is a report" "$("$VIRTQ" "$tap_dir/plain/new")" "in-device/backend-io"
+    echo mine >"$tap_dir/plain/new"
+    # virtq does not see it before it gives the new one its name
+    refused 3 "File exists" "without links: a file that comes meanwhile" without_links \
+        -e 'inject=?stat,?lstat,?newfstatat,?statx:error=ENOENT' "${written[@]}"
+    equal "without links: nothing else is there" "new mine" "$(ls -A "$tap_dir/plain") $(cat "$tap_dir/plain/new")"
+    check "without links: --force replaces it" without_links "${written[@]}" --force
+    equal "without links: it alone is there" new "$(ls -A "$tap_dir/plain")"
+else
+    skip "a file system without links" "strace does not work here"
+fi
+
 # The target goes away between the samples; virtq is killed.
 live stuck
 (sleep 0.5; kill -9 "$pid") &

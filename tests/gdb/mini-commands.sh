@@ -98,8 +98,14 @@ for form in "${forms[@]}"; do
 done
 cat >"$tap_dir/no-names.py" <<'END'
 def refuse(*_):
-    raise OSError(1, "no names here")
+    raise OSError(13, "no names here")
 os.link = os.replace = refuse
+END
+# a file system without links
+cat >"$tap_dir/no-links.py" <<'END'
+def refuse(*_):
+    raise OSError(1, "no links here")
+os.link = refuse
 END
 mkdir "$tap_dir/out"
 echo mine >"$tap_dir/out/taken"
@@ -122,6 +128,12 @@ for command in "virtq report --format json --force -o $tap_dir/out/taken" "virtq
     contains "a name that cannot be given: $command" "$(part "$output" "$command")" "no names here"
 done
 equal "what was there still is, and nothing else" "taken: mine" "$(cd "$tap_dir/out" && echo "$(ls -A): $(<taken)")"
+# The file is there and is not replaced, also if it comes while the report is made.
+output=$(in_gdb python "$mini" "$core" -- "source $tap_dir/no-links.py" "virtq report --format text -o $tap_dir/out/new" \
+    "python virtq_write_file(\"$tap_dir/out/taken\", b\"x\", False, 0o600)")
+contains "without links: a new file" "$(<"$tap_dir/out/new")" "in-device/backend-io"
+contains "without links: a file that comes meanwhile" "$output" "File exists"
+equal "without links: nothing else is there" "new taken: mine" "$(cd "$tap_dir/out" && echo $(ls -A): "$(<taken)")"
 
 make -s install-plugin BUILD="$BUILD" DESTDIR="$tap_dir/installed" PREFIX=/usr >"$tap_dir/install.log" 2>&1 || cat "$tap_dir/install.log"
 install -D "$BUILD/libvirtq.so" "$tap_dir/installed/usr/lib/libvirtq.so"
