@@ -10,7 +10,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -210,7 +209,6 @@ static void elf_headers_in_guest_ram_are_not_followed(void **state)
 	const uint64_t ram_size = (uint64_t)1 << 38;
 	struct core_builder builder;
 	struct target *target;
-	struct timespec start, end;
 	int fd = temporary_file();
 	struct builder_bytes image = module_build(EM_X86_64, LITTLE_ENDIAN_ORDER, 8, "aaaa");
 
@@ -226,14 +224,20 @@ static void elf_headers_in_guest_ram_are_not_followed(void **state)
 	struct core_layout layout;
 	core_builder_write(&builder, fd, &layout);
 	assert_int_equal(pwrite(fd, image.bytes, PAGE, (off_t)layout.memory), PAGE);
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	alarm(60); /* for what does not read */
+	struct work work = work_so_far();
 	assert_ok(target_open_core(temporary_path(fd).text, NULL, &target));
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	assert_in_range(end.tv_sec - start.tv_sec, 0, 1);
+	work = work_since(work);
+	alarm(0);
+	print_message("%" PRIu64 " bytes in %" PRIu64 " reads, %.1f ms\n", work.bytes, work.calls,
+		      work.milliseconds);
+	assert_true(work.calls < 100 && work.bytes < 65536);
 	target_close(target);
 	free(image.bytes);
 	core_builder_clear(&builder);
 	close(fd);
+	if (!work.calls)
+		skip(); /* this kernel does not count */
 }
 
 /** NT_FILE that claims what cannot be. */
