@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -954,16 +953,14 @@ static void resolve_damaged(const uint8_t *bytes, size_t length)
 	_cleanup_free_ char *path = in_directory("damaged");
 	struct lines log = { .length = 0 };
 	_cleanup_layout_ struct layout *layout = NULL;
-	struct timespec before, after;
 
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, bytes, length), length);
 	close(fd);
-	clock_gettime(CLOCK_MONOTONIC, &before);
+	alarm(60); /* against one that hangs */
 	virtq_error_destroy(resolve("damaged", &schema, &log, &layout));
-	clock_gettime(CLOCK_MONOTONIC, &after);
-	assert_true(after.tv_sec - before.tv_sec < 5);
+	alarm(0);
 }
 
 static void test_hostile(void **state)
