@@ -24,7 +24,7 @@
 
 #include "fuzz.h"
 
-enum { SECONDS_MAX = 10, FILE_MAX = 16 << 20 };
+enum { SECONDS_MAX = 60, FILE_MAX = 16 << 20 };
 
 static unsigned int mutations;
 static const char *save_directory;

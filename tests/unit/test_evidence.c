@@ -826,7 +826,7 @@ static void what_the_kernel_says_of_a_process(void **state)
 		assert_int_not_equal(error->code, VIRTQ_ERROR_NO_PROCESS);
 		virtq_error_destroy(error);
 	}
-	for (int i = 0; i < 1000 && !waiting_for(target, mutex, &thread_state); i++)
+	for (int i = 0; i < 6000 && !waiting_for(target, mutex, &thread_state); i++)
 		usleep(10000);
 	assert_int_equal(waiting_for(target, mutex, &thread_state), 1);
 	assert_int_equal(thread_state, 'S');
