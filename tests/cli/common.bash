@@ -38,7 +38,8 @@ live() {
     local log=$tap_dir/live.log
     "$1" "$scenarios/$2.scn" "${3:---wait}" >"$log" 2>&1 &
     live_pid=$!
-    for _ in $(seq 100); do
+    local deadline=$((SECONDS + 60))
+    while ((SECONDS < deadline)); do
         grep -q '^READY' "$log" && return 0
         sleep 0.05
     done
