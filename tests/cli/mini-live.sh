@@ -4,6 +4,7 @@
 # Live targets: two samples, and what each scenario expects of them.
 set -uo pipefail
 . tests/cli/common.bash
+. fixtures/mini-qemu/threads.bash
 
 wanted() { # SCENARIO: expectations of two samples, else those of one
     expected 7.2 <"$scenarios/$1.scn" | awk '$1 == "expect" { want[$2] = $3 } $1 == "expect-live" { live[$2] = $3 }
@@ -48,6 +49,7 @@ wait "$live_pid" 2>/dev/null
 for scenario in stuck not-seen seen-not-taken done-not-noticed done-not-signalled vhost-pending; do
     live "$mini-7.2" $scenario || check "mini-qemu runs" false
     kill -STOP "$live_pid"
+    threads_reach T "$live_pid" || check "$scenario: stopped" false
     run --json --interval 1 "$live_pid"
     equal "$scenario, stopped by a signal: the verdicts" off/stopped \
         "$(jq -r '[.devices[].queues[] | select(.verdict | test("^ok|^off/not-set-up") | not).verdict] | unique | join(" ")' <<<"$out")"
@@ -61,6 +63,7 @@ for scenario in stuck not-seen seen-not-taken done-not-noticed done-not-signalle
     equal "$scenario, stopped by a signal: so says its snapshot" off/stopped \
         "$(jq -r '[.devices[].queues[] | select(.verdict | test("^ok|^off/not-set-up") | not).verdict] | unique | join(" ")' <<<"$out")"
     kill -CONT "$live_pid"
+    threads_reach S "$live_pid" || check "$scenario: continued" false
     run --json --interval 1 "$live_pid"
     check "$scenario, continued" compare $scenario "$out"
     kill "$live_pid"
