@@ -5,6 +5,7 @@
 # several QEMUs, binaries at a fixed address, without build-id, stripped; other
 # machines through gdb-multiarch; and live.
 . "${BASH_SOURCE[0]%/*}/lib/common.bash"
+. fixtures/mini-qemu/threads.bash
 
 mini=$BUILD/mini-qemu/mini-qemu
 core() { # BINARY
@@ -87,6 +88,11 @@ for form in "${forms[@]}"; do
     equal "a snapshot, $form: virtq --json" "$devices" "$(part "$output" "virtq --json" | jq .devices)"
 done
 
+# let_go: a gdb has just let $pid go, and its threads are on their way back to where they were.
+let_go() {
+    threads_reach S "$pid" || no_go "threads sleep again"
+}
+
 # bash forgets live_PID as soon as it knows that the process has gone.
 stop_live() {
     local child=$live_PID
@@ -98,6 +104,7 @@ coproc live { exec "$mini-7.2" fixtures/mini-qemu/scenarios/stuck.scn --wait; }
 read -r _ pid <&"${live[0]}"
 for form in "${forms[@]}"; do
     same_answers "live" "$form" "$pid" -p "$pid"
+    let_go
 done
 "$VIRTQ" snapshot "$pid" -o "$tap_dir/live.snapshot" || no_go "a snapshot of a process"
 for form in "${forms[@]}"; do
@@ -116,6 +123,7 @@ server=$(another_gdb server) || server=
 [[ -n $server ]] || skip "threads through gdbserver" "$(tail -n 1 "$tap_dir/why")"
 for form in "${forms[@]}"; do
     equal "threads of a process, $form" "$told" "$(plain "$(part "$(in_gdb "$form" -p "$pid" -- virtq)" virtq)")"
+    let_go
     equal "threads of a snapshot, $form" "$told" \
         "$(plain "$(part "$(in_gdb "$form" "$mini-7.2" "$tap_dir/busy.snapshot" -- virtq)" virtq)")"
     [[ -n $server ]] || continue
@@ -127,6 +135,7 @@ for form in "${forms[@]}"; do
     else
         contains "threads through gdbserver, $form: not known" "$output" "does not tell what they do"
     fi
+    let_go
 done
 stop_live
 
@@ -141,6 +150,7 @@ for form in "${forms[@]}"; do
     equal "ages in a snapshot, $form" "$(plain "$told")" \
         "$(plain "$(part "$(in_gdb "$form" "$mini-7.2" "$tap_dir/held.snapshot" -- virtq)" virtq)")"
     output=$(part "$(in_gdb "$form" -p "$pid" -- "virtq --json")" "virtq --json")
+    let_go
     equal "ages in a process, $form" "$("$VIRTQ" --once --json "$pid" | jq -c "$ages")" "$(jq -c "$ages" <<<"$output")"
 done
 stop_live
