@@ -91,7 +91,11 @@ kill "$live_pid"
 
 # A target that exits between the samples.
 live "$mini-7.2" stuck || check "mini-qemu runs" false
-(sleep 0.5; kill -9 "$live_pid") &
-run --interval 2 "$live_pid"
+"$VIRTQ" --interval 5 "$live_pid" >"$tap_dir/out" 2>"$tap_dir/err" </dev/null &
+threads_reach S $! || check "virtq has taken its first sample" false
+kill -9 "$live_pid"
+status=0
+wait $! || status=$?
+err=$(cat "$tap_dir/err")
 expect_error "the target exits between two samples" "exited"
 finish
