@@ -5,6 +5,7 @@
 # the cache are worth.
 set -uo pipefail
 . tests/cli/common.bash
+. fixtures/mini-qemu/threads.bash
 
 core=$tap_dir/core
 core_of "$mini-7.2" roles "$core" || check "a core" false
@@ -27,6 +28,7 @@ zstd -dcq "$core.zst" | gzip | "$VIRTQ" --no-cache -e "$mini-7.2" - >"$tap_dir/o
 equal "standard input, compressed" "$wanted" "$(body <"$tap_dir/out")"
 mkfifo "$tap_dir/fifo"
 cat "$core" >"$tap_dir/fifo" &
+threads_reach S $! || check "a writer waits for a reader" false # or virtq may give up before it is there
 run --no-cache -e "$mini-7.2" "$tap_dir/fifo"
 equal "a FIFO" "$wanted" "$(body <<<"$out")"
 
