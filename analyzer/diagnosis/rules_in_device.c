@@ -304,6 +304,7 @@ static void show_in_device(const struct subject *subject, struct evidence *evide
 {
 	show_position(subject, evidence);
 	show_age(subject, evidence);
+	show_dropped(subject, evidence);
 	show_backends(subject, evidence);
 	show_loop(subject, evidence);
 }
@@ -368,7 +369,6 @@ static void show_leak(const struct subject *subject, struct evidence *evidence)
 		evidence_add(evidence, "QEMU's lists of requests are whole, and hold fewer than that");
 	else
 		evidence_add(evidence, "nothing behind the queue has a request of it: not in flight, queued, throttled or parked");
-	show_dropped(subject, evidence);
 	show_in_device(subject, evidence);
 }
 
@@ -550,8 +550,9 @@ static const struct rule rules[] = {
 		.stalled = true,
 		.holds = is_in_device,
 		.two_samples = CONFIDENCE_HIGH,
+		.doubtful = is_left_by_port,
 		.evidence = show_in_device,
-		.considered = CONSIDERED("long-request", "pre-posted-role", "held-element", "transient", "torn-read"),
+		.considered = CONSIDERED("closed-port", "long-request", "pre-posted-role", "held-element", "transient", "torn-read"),
 		.next = NEXT_BACKEND,
 	},
 	{

@@ -770,25 +770,37 @@ static void test_unreadable_device_is_not_accused(void **state)
 /** A port whose client went away works on: nothing that is said of the lost buffer is sure. */
 static void test_dropped_by_a_port(void **state)
 {
-	const struct state dropped = {
+	struct state dropped = {
 		.live = true, TAKEN, .inuse = IS(0),
 		BACKEND(.kind = BACKEND_PORT, .element_held = KNOWN(0), .throttled = KNOWN(0),
 			.blocked = KNOWN(0))
 	};
-	struct diagnosis diagnosis;
-	struct instant instant;
-	bool leaked = false;
+	static const struct {
+		enum thread_activity activity;
+		const char *verdict;
+	} loops[] = {
+		{ THREAD_POLLING, "in-device/leaked" },
+		{ THREAD_RUNNING, "in-device/stuck" },
+	};
 
 	(void)state;
-	instant_init(&instant, &dropped, QUEUE_LAZY, 0);
-	assert_null(diagnose(&instant.sample, &instant.sample, &diagnosis));
-	const struct queue_diagnosis *queue = only_queue(&diagnosis);
-	for (size_t i = 0; i < queue->finding_num; i++) {
-		assert_int_equal(queue->findings[i].confidence, CONFIDENCE_LOW);
-		leaked |= strcmp(queue->findings[i].verdict, "in-device/leaked") == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(loops); i++) {
+		struct instant before, now;
+		struct diagnosis diagnosis;
+		bool found = false;
+
+		dropped.activity = loops[i].activity;
+		instant_init(&before, &dropped, QUEUE_LAZY, UINT64_C(5000000000));
+		instant_init(&now, &dropped, QUEUE_LAZY, UINT64_C(7000000000));
+		assert_null(diagnose(&before.sample, &now.sample, &diagnosis));
+		const struct queue_diagnosis *queue = only_queue(&diagnosis);
+		for (size_t j = 0; j < queue->finding_num; j++) {
+			assert_int_equal(queue->findings[j].confidence, CONFIDENCE_LOW);
+			found |= strcmp(queue->findings[j].verdict, loops[i].verdict) == 0;
+		}
+		assert_true(found);
+		diagnosis_deinit(&diagnosis);
 	}
-	assert_true(leaked);
-	diagnosis_deinit(&diagnosis);
 }
 
 static void expect_next(const struct instant *instant, const char *verdict, const char *next)
