@@ -289,13 +289,19 @@ static bool is_superseded(const struct rule *rule, const struct held *held)
 	return false;
 }
 
+/** What a healthy queue may look like explains nothing else. */
+static bool is_foremost(const struct rule *rule, const struct subject *subject)
+{
+	return rule->foremost && !(rule->doubtful && rule->doubtful(subject));
+}
+
 /** What names a cause goes before what only says where, and the surer before the less sure. */
 static bool goes_before(const struct rule *a, const struct rule *b, const struct subject *subject)
 {
-	bool cause = a->fallback == FALLBACK_NO;
+	bool cause = a->fallback == FALLBACK_NO, foremost = is_foremost(a, subject);
 
-	if (a->foremost != b->foremost)
-		return a->foremost;
+	if (foremost != is_foremost(b, subject))
+		return foremost;
 	if (cause != (b->fallback == FALLBACK_NO))
 		return cause;
 	return confidence_of(a, subject) > confidence_of(b, subject);

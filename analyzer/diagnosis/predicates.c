@@ -304,17 +304,31 @@ const struct backend *find_backend(const struct view *view,
 	return NULL;
 }
 
-static bool is_empty_port(const struct backend *backend)
+static bool is_port(const struct backend *backend)
 {
-	return backend->kind == BACKEND_PORT && fact_is(backend->element_held, 0);
+	return backend->kind == BACKEND_PORT;
+}
+
+const struct backend *view_port(const struct view *view)
+{
+	return find_backend(view, is_port);
+}
+
+/** Is what QEMU counts what the port has in sight? In a packed ring it counts descriptors. */
+static bool count_is_of_port(const struct queue *queue, const struct backend *port)
+{
+	uint64_t inuse = queue->inuse.value;
+
+	return fact_is(port->element_held, queue->packed ? inuse != 0 : inuse);
 }
 
 bool port_dropped_it(const struct view *view)
 {
 	const struct queue *queue = view->queue;
+	const struct backend *port = view_port(view);
 
 	return queue->kind == QUEUE_LAZY && fact_known(queue->inuse) && indices_are_known(queue) &&
-	       queue->inuse.value < expected_inuse(queue) && find_backend(view, is_empty_port);
+	       queue->inuse.value < expected_inuse(queue) && port && count_is_of_port(queue, port);
 }
 
 bool is_left_by_port(const struct subject *subject)

@@ -145,11 +145,14 @@ static inline bool backend_serves(const struct backend *backend, const struct qu
 const struct backend *find_backend(const struct view *view,
 				   bool (*wanted)(const struct backend *backend));
 
+/** The port of a virtio-serial that the queue is of; NULL if it is not known, or none. */
+const struct backend *view_port(const struct view *view);
+
 /**
- * QEMU counts less than the indices say in the tx queue of a port that holds
- * nothing: a buffer that the port kept was dropped when its client on the host
- * went away (hw/char/virtio-serial-bus.c, discard_throttle_data()). It is lost
- * until the next reset; Linux waits for none of them.
+ * QEMU counts less than the indices say in the tx queue of a port, and what it
+ * counts the port holds: a buffer that the port kept was dropped when its client
+ * on the host went away (hw/char/virtio-serial-bus.c, discard_throttle_data()).
+ * It is lost until the next reset; Linux waits for none of them.
  */
 bool port_dropped_it(const struct view *view);
 

@@ -103,7 +103,7 @@ struct rule {
 	const char *next;
 	/** Instead of `next`, where what to do depends on what was found. */
 	const char *(*next_of)(const struct view *view);
-	/** It explains whatever else is found, and goes before all of it. */
+	/** It explains whatever else is found, and goes before all of it, unless it is doubtful. */
 	bool foremost;
 	/** Nothing after this rule can be said of the queue. */
 	bool last;

@@ -324,7 +324,8 @@ void show_backends(const struct subject *subject, struct evidence *evidence)
 void show_dropped(const struct subject *subject, struct evidence *evidence)
 {
 	if (is_left_by_port(subject))
-		evidence_add(evidence, "the port holds nothing: when its client on the host goes away, QEMU drops the buffer that a throttled port keeps; the queue works on without it");
+		evidence_add(evidence, "the port holds %s: when its client on the host goes away, QEMU drops the buffer that a throttled port keeps; the queue works on without it",
+			     fact_true(view_port(&subject->now)->element_held) ? "what QEMU counts" : "nothing");
 }
 
 static void show_quiesced(const struct backend *backend, struct evidence *evidence)
