@@ -55,7 +55,7 @@ const struct false_positive false_positives[] = {
 	{ "throttling", "a throttled disk that still moves does what it was told" },
 	{ "back-pressure", "a device holds back when what is behind it is full" },
 	{ "too-few-buffers", "a packet may need more buffers than the driver has posted" },
-	{ "closed-port", "when the client of a throttled port goes away, QEMU drops the buffer that the port kept, and the queue works on" },
+	{ "closed-port", "when the client of a throttled port goes away, or the port is unplugged, QEMU drops the buffer that the port kept, and the queue works on" },
 	{ "unlisted-request", "not all that a device holds is in a list that can be read" },
 };
 const size_t false_positive_num = ARRAY_SIZE(false_positives);

@@ -315,20 +315,22 @@ const struct backend *view_port(const struct view *view)
 }
 
 /** Is what QEMU counts what the port has in sight? In a packed ring it counts descriptors. */
-static bool count_is_of_port(const struct queue *queue, const struct backend *port)
+static bool count_is_of_port(const struct view *view)
 {
-	uint64_t inuse = queue->inuse.value;
+	const struct backend *port = view_port(view);
+	uint64_t inuse = view->queue->inuse.value;
 
-	return fact_is(port->element_held, queue->packed ? inuse != 0 : inuse);
+	if (!port)
+		return fact_is(view->device->device_id, DEVICE_CONSOLE) && inuse == 0;
+	return fact_is(port->element_held, view->queue->packed ? inuse != 0 : inuse);
 }
 
 bool port_dropped_it(const struct view *view)
 {
 	const struct queue *queue = view->queue;
-	const struct backend *port = view_port(view);
 
 	return queue->kind == QUEUE_LAZY && fact_known(queue->inuse) && indices_are_known(queue) &&
-	       queue->inuse.value < expected_inuse(queue) && port && count_is_of_port(queue, port);
+	       queue->inuse.value < expected_inuse(queue) && count_is_of_port(view);
 }
 
 bool is_left_by_port(const struct subject *subject)

@@ -18,6 +18,9 @@
 /** Device status bits (VIRTIO 1.2, section 2.1). */
 enum { STATUS_DRIVER_OK = 4, STATUS_NEEDS_RESET = 0x40, STATUS_FAILED = 0x80 };
 
+/** Device ID of a console: virtio-serial (VIRTIO 1.2, section 5). */
+enum { DEVICE_CONSOLE = 3 };
+
 /** VIRTIO_NO_VECTOR: the driver wants no interrupt of this queue. */
 enum { NO_VECTOR = 0xffff };
 
@@ -151,8 +154,9 @@ const struct backend *view_port(const struct view *view);
 /**
  * QEMU counts less than the indices say in the tx queue of a port, and what it
  * counts the port holds: a buffer that the port kept was dropped when its client
- * on the host went away (hw/char/virtio-serial-bus.c, discard_throttle_data()).
- * It is lost until the next reset; Linux waits for none of them.
+ * on the host went away, or when it was unplugged (hw/char/virtio-serial-bus.c,
+ * discard_throttle_data()). It is lost until the next reset; Linux waits for none
+ * of them. An unplugged port leaves its queues set up.
  */
 bool port_dropped_it(const struct view *view);
 

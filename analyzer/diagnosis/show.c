@@ -323,9 +323,13 @@ void show_backends(const struct subject *subject, struct evidence *evidence)
 
 void show_dropped(const struct subject *subject, struct evidence *evidence)
 {
+	const struct backend *port = view_port(&subject->now);
+
 	if (is_left_by_port(subject))
-		evidence_add(evidence, "the port holds %s: when its client on the host goes away, QEMU drops the buffer that a throttled port keeps; the queue works on without it",
-			     fact_true(view_port(&subject->now)->element_held) ? "what QEMU counts" : "nothing");
+		evidence_add(evidence, "%s: when the client of a port on the host goes away, or the port is unplugged, QEMU drops the buffer that it keeps while it is throttled; the queue works on without it",
+			     !port			      ? "no port is known to be behind the queue" :
+			     fact_true(port->element_held) ? "the port holds what QEMU counts" :
+							     "the port holds nothing");
 }
 
 static void show_quiesced(const struct backend *backend, struct evidence *evidence)

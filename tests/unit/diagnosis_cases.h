@@ -53,6 +53,7 @@ struct state {
 	struct setting signalled_used_valid, notification, avail_event, avail_flags, used_flags;
 	struct setting vring_num, vector, msix_enabled;
 	struct setting status, vm_running, broken, disabled, use_started, started;
+	struct setting device_id; /**< Healthy: a disk's. */
 	uint64_t features; /**< Beyond VERSION_1 and what the members below say. */
 	bool no_event_idx, packed, vhost, vhost_unknown, torn, not_set_up, queue_unreadable;
 	bool unmapped; /**< QEMU has no mapping of the ring: vring.caches is NULL. */

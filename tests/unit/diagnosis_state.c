@@ -134,7 +134,7 @@ void device_from_state(const struct state *state, struct queue *queue, struct de
 	*device = (struct device){
 		.address = 0x555500000000,
 		.transport = state->transport ? state->transport : "pci",
-		.device_id = fact_of(2),
+		.device_id = setting_fact(state->device_id, 2),
 		.status = setting_fact(state->status, 15),
 		.guest_features =
 			state->features_unreadable ? fact_unreadable() : fact_of(features),

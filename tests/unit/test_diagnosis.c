@@ -767,36 +767,35 @@ static void test_unreadable_device_is_not_accused(void **state)
 	}
 }
 
+#define EMPTY_PORT                                                                              \
+	BACKEND(.kind = BACKEND_PORT, .element_held = KNOWN(0), .throttled = KNOWN(0), .blocked = KNOWN(0))
+
 /** A port whose client went away works on: nothing that is said of the lost buffer is sure. */
 static void test_dropped_by_a_port(void **state)
 {
-	struct state dropped = {
-		.live = true, TAKEN, .inuse = IS(0),
-		BACKEND(.kind = BACKEND_PORT, .element_held = KNOWN(0), .throttled = KNOWN(0),
-			.blocked = KNOWN(0))
-	};
-	static const struct {
-		enum thread_activity activity;
+	const struct {
+		struct state state;
 		const char *verdict;
-	} loops[] = {
-		{ THREAD_POLLING, "in-device/leaked" },
-		{ THREAD_RUNNING, "in-device/stuck" },
+	} dropped[] = {
+		{ { .live = true, TAKEN, .inuse = IS(0), EMPTY_PORT }, "in-device/leaked" },
+		{ { .live = true, TAKEN, .inuse = IS(0), EMPTY_PORT, .activity = THREAD_RUNNING },
+		  "in-device/stuck" },
+		{ { .live = true, TAKEN, .inuse = IS(0), .device_id = IS(3) }, "in-device/stuck" },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(loops); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(dropped); i++) {
 		struct instant before, now;
 		struct diagnosis diagnosis;
 		bool found = false;
 
-		dropped.activity = loops[i].activity;
-		instant_init(&before, &dropped, QUEUE_LAZY, UINT64_C(5000000000));
-		instant_init(&now, &dropped, QUEUE_LAZY, UINT64_C(7000000000));
+		instant_init(&before, &dropped[i].state, QUEUE_LAZY, UINT64_C(5000000000));
+		instant_init(&now, &dropped[i].state, QUEUE_LAZY, UINT64_C(7000000000));
 		assert_null(diagnose(&before.sample, &now.sample, &diagnosis));
 		const struct queue_diagnosis *queue = only_queue(&diagnosis);
 		for (size_t j = 0; j < queue->finding_num; j++) {
 			assert_int_equal(queue->findings[j].confidence, CONFIDENCE_LOW);
-			found |= strcmp(queue->findings[j].verdict, loops[i].verdict) == 0;
+			found |= strcmp(queue->findings[j].verdict, dropped[i].verdict) == 0;
 		}
 		assert_true(found);
 		diagnosis_deinit(&diagnosis);
