@@ -139,12 +139,11 @@ static bool may_have_irqfd(const struct view *view)
 
 struct fact call_count(const struct view *view)
 {
-	const struct queue *queue = view->queue;
 	struct fact kernel = view->sample->host_kernel;
 
 	if (may_have_irqfd(view) && (!fact_known(kernel) || kernel.value < KERNEL_VERSION(5, 11)))
 		return fact_unreadable();
-	return queue->vhost ? queue->vhost_call_count : queue->guest_notifier_count;
+	return view->queue->guest_notifier_count;
 }
 
 /* ---- Who serves the queue -------------------------------------------------------------- */

@@ -77,6 +77,8 @@ bool kick_is_due(const struct queue *queue, struct fact looked_at);
  * What nobody has read of the interrupts that QEMU or vhost raised by the
  * queue's eventfd; unknown where the count may be of all that there ever were:
  * KVM reads it only from Linux 5.11 on (virt/kvm/eventfd.c, irqfd_wakeup()).
+ * vhost's call eventfd is the same one, but under a shadow queue, where QEMU
+ * reads vhost's and interrupts the guest itself (vhost_svq_handle_call()).
  */
 struct fact call_count(const struct view *view);
 

@@ -272,8 +272,8 @@ static void show_signal(const struct subject *subject, struct evidence *evidence
 			     fact_true(queue->vector_masked)	? ", masked by the guest" :
 								  ", masked by the guest with all vectors of the device",
 			     fact_true(queue->vector_pending) ? ", pending" : "");
-	show_eventfd("interrupt", queue->vhost ? queue->vhost_call_fd : queue->guest_notifier_fd,
-		     call_count(view), "nobody has read", evidence);
+	show_eventfd("interrupt", queue->guest_notifier_fd, call_count(view), "nobody has read",
+		     evidence);
 	if (fact_true(view->device->irqfds) && fact_known(queue->irqfd_users))
 		evidence_add(evidence, "KVM's irqfd of the vector has %s user%s",
 			     number(queue->irqfd_users).text, plural(queue->irqfd_users.value));

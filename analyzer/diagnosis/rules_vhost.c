@@ -195,7 +195,7 @@ static void show_used(const struct subject *subject, struct evidence *evidence)
 
 	evidence_add(evidence, "the guest's used-idx is %s, and the driver asked to be interrupted after used-event %s",
 		     number(queue->used_ring_idx).text, number(queue->used_event).text);
-	show_eventfd("call", queue->vhost_call_fd, call_count(&subject->now),
+	show_eventfd("interrupt", queue->guest_notifier_fd, call_count(&subject->now),
 		     "nobody has read", evidence);
 	evidence_add(evidence, "either the backend raised no interrupt, or KVM took it and the guest does not serve it");
 	show_interval(subject, evidence);

@@ -82,7 +82,8 @@ static void notifiers_from_state(const struct state *state, struct queue *queue)
 	queue->irqfd_users = live_fact(state, state->irqfd_users, 1);
 	if (state->vhost) {
 		queue->vhost_kick_count = live_fact(state, state->vhost_kick_count, 0);
-		queue->vhost_call_count = live_fact(state, state->vhost_call_count, 0);
+		queue->vhost_call_count = live_fact(state, state->vhost_call_count,
+						    queue->guest_notifier_count.value);
 		queue->vhost_masked_count = live_fact(state, state->vhost_masked_count, 0);
 	}
 	queue->svq_avail_idx = rare_fact(state->svq_avail_idx);
