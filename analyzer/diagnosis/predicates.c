@@ -130,6 +130,35 @@ bool kick_is_due(const struct queue *queue, struct fact looked_at)
 	return fact_known(queue->used_flags) && !(queue->used_flags.value & RING_F_SUPPRESS);
 }
 
+bool has_vector(const struct view *view)
+{
+	const struct queue *queue = view->queue;
+
+	/* MSI-X without a vector: the driver polls; only without MSI-X (INTx,
+	 * virtio-mmio) does having no vector mean nothing */
+	if (!fact_known(queue->vector))
+		return false;
+	return queue->vector.value != NO_VECTOR || view->device->msix_enabled.state == FACT_ABSENT ||
+	       fact_is(view->device->msix_enabled, 0);
+}
+
+bool vector_is_masked(const struct view *view)
+{
+	return fact_true(view->device->msix_enabled) &&
+	       (fact_true(view->queue->vector_masked) ||
+		fact_true(view->device->msix_function_masked));
+}
+
+bool interrupt_line_is_raised(const struct view *view)
+{
+	const struct device *device = view->device;
+
+	return (strcmp(device->transport, "pci") == 0 ? fact_is(device->msix_enabled, 0) :
+							strcmp(device->transport, "mmio") == 0) &&
+	       !fact_is(device->intx_asserted, 0) && fact_known(device->isr) &&
+	       (device->isr.value & 1);
+}
+
 /** virtio-mmio has no irqfds; of other transports than PCI it is not known. */
 static bool may_have_irqfd(const struct view *view)
 {

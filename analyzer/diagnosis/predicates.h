@@ -73,6 +73,18 @@ bool is_in_device(const struct view *view);
 /** By what the device side asked for, the driver had to notify it of what it did not look at. */
 bool kick_is_due(const struct queue *queue, struct fact looked_at);
 
+/** The driver asked for an interrupt by giving the queue a vector; without MSI-X there is none. */
+bool has_vector(const struct view *view);
+
+/** The vector does not reach the guest: its own mask bit, or the one of the whole function. */
+bool vector_is_masked(const struct view *view);
+
+/**
+ * INTx or virtio-mmio: the device's interrupt is raised, and the guest does
+ * not acknowledge it. With MSI-X and with ccw nobody ever clears the status.
+ */
+bool interrupt_line_is_raised(const struct view *view);
+
 /**
  * What nobody has read of the interrupts that QEMU or vhost raised by the
  * queue's eventfd; unknown where the count may be of all that there ever were:

@@ -19,19 +19,6 @@ static bool driver_uses_callbacks(const struct queue *queue)
 	return queue->kind == QUEUE_REQUEST || queue->kind == QUEUE_PREPOSTED;
 }
 
-/** The driver asked for an interrupt by giving the queue a vector; without MSI-X there is none. */
-static bool has_vector(const struct view *view)
-{
-	const struct queue *queue = view->queue;
-
-	/* MSI-X without a vector: the driver polls; only without MSI-X (INTx,
-	 * virtio-mmio) does having no vector mean nothing */
-	if (!fact_known(queue->vector))
-		return false;
-	return queue->vector.value != NO_VECTOR || view->device->msix_enabled.state == FACT_ABSENT ||
-	       fact_is(view->device->msix_enabled, 0);
-}
-
 static bool wants_no_vector(const struct view *view)
 {
 	return fact_is(view->queue->vector, NO_VECTOR) && fact_true(view->device->msix_enabled);
@@ -137,14 +124,6 @@ static bool is_not_signalled(const struct view *view)
 
 /* ---- The interrupt on its way -------------------------------------------------------------- */
 
-/** The vector does not reach the guest: its own mask bit, or the one of the whole function. */
-static bool vector_is_masked(const struct view *view)
-{
-	return fact_true(view->device->msix_enabled) &&
-	       (fact_true(view->queue->vector_masked) ||
-		fact_true(view->device->msix_function_masked));
-}
-
 /** Without EVENT_IDX: an interrupt that the driver wants has been raised and not delivered. */
 static bool driver_wants_interrupts(const struct queue *queue)
 {
@@ -213,18 +192,9 @@ static bool route_is_missing(const struct subject *subject)
 	return in_both(subject, has_vector);
 }
 
-/**
- * INTx or virtio-mmio: the device's interrupt is raised, and the guest does
- * not acknowledge it. With MSI-X and with ccw nobody ever clears the status.
- */
 static bool is_isr_pending(const struct view *view)
 {
-	const struct device *device = view->device;
-
-	return (strcmp(device->transport, "pci") == 0 ? fact_is(device->msix_enabled, 0) :
-							strcmp(device->transport, "mmio") == 0) &&
-	       !fact_is(device->intx_asserted, 0) && (device->isr.value & 1) &&
-	       driver_is_behind(view);
+	return interrupt_line_is_raised(view) && driver_is_behind(view);
 }
 
 /** The device side is clean: the vector is not masked, its route is there, and the irqfd took the event. */
@@ -235,11 +205,9 @@ static bool is_left_to_guest(const struct view *view)
 	       fact_true(view->queue->irqfd_users) && fact_is(call_count(view), 0);
 }
 
-/** Of vhost with a known call eventfd: vhost/not-noticed. */
 static bool is_not_noticed(const struct view *view)
 {
-	return has_vector(view) && driver_is_behind(view) &&
-	       !(view->queue->vhost && fact_known(call_count(view)));
+	return has_vector(view) && driver_is_behind(view);
 }
 
 static void show_signal(const struct subject *subject, struct evidence *evidence)
@@ -390,6 +358,8 @@ static const struct rule rules[] = {
 		.catalogue = "CU-SIGNALLED",
 		.title = "the device finished the request and signalled it; the driver has not noticed",
 		.severity = SEVERITY_STUCK,
+		/* of vhost nothing says that it signalled: vhost/not-noticed */
+		.owner = OWNER_QEMU,
 		.stalled = true,
 		.fallback = FALLBACK_OF_FAMILY,
 		.holds = is_not_noticed,

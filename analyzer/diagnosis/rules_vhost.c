@@ -119,7 +119,8 @@ static bool no_kick_came(const struct subject *subject)
 
 /**
  * The backend finished it, the driver was to be told, and is behind. used_event
- * 0 and queues without callbacks are no witness; see rules_done.c.
+ * 0 and queues without callbacks are no witness; see rules_done.c, which has what
+ * says that the backend did signal.
  */
 static bool is_used_and_not_noticed(const struct view *view)
 {
@@ -127,11 +128,11 @@ static bool is_used_and_not_noticed(const struct view *view)
 
 	if ((queue->kind != QUEUE_REQUEST && queue->kind != QUEUE_PREPOSTED) || queue->packed ||
 	    !queue->event_idx || !fact_known(queue->used_ring_idx) || queue->used_event.value == 0 ||
-	    fact_is(queue->vector, NO_VECTOR) || fact_true(queue->vector_masked) ||
-	    fact_true(view->device->msix_function_masked))
+	    !has_vector(view) || vector_is_masked(view) || interrupt_line_is_raised(view) ||
+	    fact_true(call_count(view)))
 		return false;
 	uint16_t past = fact_distance(queue->used_ring_idx, queue->used_event);
-	return past >= 1 && past <= queue->vring_num.value && fact_is(call_count(view), 0);
+	return past >= 1 && past <= queue->vring_num.value;
 }
 
 static bool used_event_stood_still(const struct subject *subject)
@@ -197,7 +198,12 @@ static void show_used(const struct subject *subject, struct evidence *evidence)
 		     number(queue->used_ring_idx).text, number(queue->used_event).text);
 	show_eventfd("interrupt", queue->guest_notifier_fd, call_count(&subject->now),
 		     "nobody has read", evidence);
-	evidence_add(evidence, "either the backend raised no interrupt, or KVM took it and the guest does not serve it");
+	if (!fact_known(call_count(&subject->now)))
+		evidence_add(evidence, "whether an interrupt waits in its eventfd is not known%s",
+			     fact_known(queue->guest_notifier_count) ?
+				     ": KVM reads it only from Linux 5.11 on, and its count may be of all that there ever were" :
+				     "");
+	evidence_add(evidence, "either the backend raised no interrupt, or the guest does not serve it");
 	show_interval(subject, evidence);
 }
 
@@ -361,8 +367,7 @@ static const struct rule rules[] = {
 		.severity = SEVERITY_STUCK,
 		.owner = OWNER_VHOST,
 		.stalled = true,
-		.needs = NEEDS(QUEUE_FACT(vhost_call_count), QUEUE_FACT(used_event), QUEUE_FACT(vector),
-			       QUEUE_FACT(vring_num)),
+		.needs = NEEDS(QUEUE_FACT(used_event), QUEUE_FACT(vector), QUEUE_FACT(vring_num)),
 		.holds = is_used_and_not_noticed,
 		.holds_between = used_event_stood_still,
 		.one_sample = CONFIDENCE_LOW,

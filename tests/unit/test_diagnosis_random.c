@@ -488,14 +488,13 @@ static const struct {
 	    { "in-device/stuck", "vhost/waiting", "in-device/stuck" } } },
 	{ "nobody decides to interrupt",
 	  BIT(NOTIFY),
-	  { { "done-not-noticed/not-signalled", "done-not-noticed/signalled",
+	  { { "done-not-noticed/not-signalled", "vhost/not-noticed",
 	      "done-not-noticed/not-signalled" },
 	    { "done-not-noticed/not-signalled", "vhost/not-noticed",
 	      "done-not-noticed/not-signalled" } } },
 	{ "interrupts do not arrive",
 	  BIT(INTERRUPT),
-	  { { "done-not-noticed/signalled", "done-not-noticed/signalled",
-	      "done-not-noticed/signalled" },
+	  { { "done-not-noticed/signalled", "vhost/not-noticed", "done-not-noticed/signalled" },
 	    { "done-not-noticed/guest", "vhost/not-noticed", "done-not-noticed/guest" } } },
 };
 
