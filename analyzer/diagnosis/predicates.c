@@ -26,6 +26,9 @@ bool ring_is_unreadable(const struct view *view)
 {
 	const struct queue *queue = view->queue;
 
+	/* it could be: what is known of it is that it changed */
+	if (queue->renewed)
+		return false;
 	if (queue->packed)
 		return queue->next_available.state == FACT_UNREADABLE;
 	return queue->avail_idx.state == FACT_UNREADABLE ||

@@ -38,6 +38,10 @@ static void show_moving(const struct subject *subject, struct evidence *evidence
 {
 	const struct queue *before = subject->before.queue, *now = subject->now.queue;
 
+	if (now->renewed) {
+		evidence_add(evidence, "the queue was set up anew while it was read");
+		return;
+	}
 	if (!before || before->torn || now->torn) {
 		evidence_add(evidence, "the indices changed while they were read");
 		return;

@@ -342,7 +342,7 @@ static struct virtq_error *decode(const struct qemu *qemu, const struct device *
 	/* the device was reset or unplugged: what was checked before remains, and what was
 	 * read just now is of no ring any more */
 	if (!is_same_ring(qemu, reading)) {
-		queue->torn = reading->replaced = true;
+		queue->torn = queue->renewed = reading->replaced = true;
 		reading->pending = false;
 		ring_unreadable(queue);
 		sampler_set_problem(&queue->ring_problem,

@@ -55,7 +55,7 @@ struct state {
 	struct setting status, vm_running, broken, disabled, use_started, started;
 	struct setting device_id; /**< Healthy: a disk's. */
 	uint64_t features; /**< Beyond VERSION_1 and what the members below say. */
-	bool no_event_idx, packed, vhost, vhost_unknown, torn, not_set_up, queue_unreadable;
+	bool no_event_idx, packed, vhost, vhost_unknown, torn, renewed, not_set_up, queue_unreadable;
 	bool unmapped; /**< QEMU has no mapping of the ring: vring.caches is NULL. */
 	bool features_unreadable;
 	/* packed: indices are slots; the wrap counters are set in a healthy queue */

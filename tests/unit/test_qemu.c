@@ -1375,7 +1375,7 @@ static void test_replaced(void **state)
 		fixture->step = i / 2;
 		const struct queue *queue = sample_moving(fixture, replace_ring, &reads);
 		assert_true(reads >= 2);
-		assert_true(queue->torn && queue->set_up);
+		assert_true(queue->torn && queue->renewed && queue->set_up);
 		assert_fact(queue->vring_num, num);
 		assert_false(queue->requests_complete);
 		assert_non_null(strstr(queue->ring_problem, "set up anew"));
