@@ -216,9 +216,12 @@ const struct thread *view_main_thread(const struct view *view)
 	const struct sample *sample = view->sample;
 
 	for (size_t i = 0; i < sample->context_num; i++) {
+		/* there may be thousands of threads and contexts: two are the main loop's */
+		if (!sample->contexts[i].main)
+			continue;
 		const struct thread *thread = view_thread(view, sample->contexts[i].thread_id);
 
-		if (sample->contexts[i].main && thread)
+		if (thread)
 			return thread;
 	}
 	return NULL;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "diagnosis/predicates.h"
 #include "diagnosis/rule.h"
 #include "diagnosis_checks.h"
 
@@ -882,6 +883,22 @@ static void test_what_next_of_vhost(void **state)
 	}
 }
 
+/** A hostile QEMU has a thousand event loops: of those that are not the main loop's no thread is looked for. */
+static void test_only_the_main_thread_is_looked_for(void **state)
+{
+	static const struct context others[] = { { .thread_id = { LOOP_THREAD, FACT_KNOWN } },
+						 { .thread_id = { MAIN_THREAD, FACT_KNOWN } } };
+	/* whoever looks at a thread ends here */
+	const struct sample sample = { .contexts = (struct context *)others,
+				       .context_num = ARRAY_SIZE(others),
+				       .threads = NULL,
+				       .thread_num = SAMPLE_THREADS_MAX };
+	const struct view view = { .sample = &sample };
+
+	(void)state;
+	assert_null(view_main_thread(&view));
+}
+
 /** That the driver polls cannot be excluded without the vector and the state of MSI-X. */
 static void test_unknown_vector_is_not_accused(void **state)
 {
@@ -916,6 +933,7 @@ int main(void)
 		cmocka_unit_test(test_unreadable_device_is_not_accused),
 		cmocka_unit_test(test_unknown_vector_is_not_accused),
 		cmocka_unit_test(test_dropped_by_a_port),
+		cmocka_unit_test(test_only_the_main_thread_is_looked_for),
 		cmocka_unit_test(test_what_next_of_unreadable),
 		cmocka_unit_test(test_what_next_of_vhost),
 	};
