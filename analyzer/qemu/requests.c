@@ -802,7 +802,8 @@ static const struct requests_kind *kind_of(struct sampler *sampler, const struct
 /** Is there anything to be found of @queue? */
 static bool is_of_interest(const struct device *device, const struct queue *queue)
 {
-	if (!queue->readable || !queue->set_up || !fact_known(queue->inuse) ||
+	/* by indices that may be stale, what is finished long ago waits, and its memory is the guest's */
+	if (!queue->readable || !queue->set_up || queue->vhost_unknown || !fact_known(queue->inuse) ||
 	    !queue->vring_num.value || queue->vring_num.value > VRING_NUM_MAX)
 		return false;
 	return requests_wanted(queue) ||
