@@ -849,6 +849,8 @@ struct virtq_error *requests_read(struct sampler *sampler, struct device *device
 		gathering->sampler = sampler;
 		gathering->device = device;
 		gathering->queue = queue;
+		/* those of the queue before must not be taken for its own */
+		memset(gathering->areas, 0, sizeof(gathering->areas));
 		gathering->kind = kind;
 		gathering->memory =
 			(struct chain_memory){ read_guest, is_outside_guest, sampler };

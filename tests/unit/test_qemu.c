@@ -1230,6 +1230,11 @@ sample_moving(struct fixture *fixture, void (*move)(struct moving *moving), unsi
 	return &find(fixture, fixture->disk)->queues[0];
 }
 
+static void stand_still(struct moving *moving)
+{
+	(void)moving;
+}
+
 /** The device finishes a request, for the first so many reads of its VirtQueue. */
 static void finish_one(struct moving *moving)
 {
@@ -1293,6 +1298,24 @@ static void test_moves_later(void **state)
 	assert_true(queue->torn);
 	assert_false(queue->requests_complete);
 	assert_non_null(strstr(queue->requests_problem, "moved while"));
+}
+
+/** A ring that cannot be found is not looked for in that of the queue before. */
+static void test_lost_ring_stands_still(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct builder_indices indices = { .avail = 2000, .shadow = 2000, .last = 2000,
+						 .used = 1990 };
+	unsigned int reads;
+
+	builder_set_indices(&fixture->builder, &fixture->disk->queues[0], &indices);
+	SET(fixture->disk->queues[1].virtqueue, VirtQueue_caches, NOWHERE);
+	SET(fixture->disk->queues[1].virtqueue, VirtQueue_inuse, 1);
+	assert_false(sample_moving(fixture, stand_still, &reads)->torn);
+	const struct queue *lost = &find(fixture, fixture->disk)->queues[1];
+	assert_int_equal(lost->used_ring_idx.state, FACT_UNREADABLE);
+	assert_false(lost->torn);
+	assert_non_null(strstr(lost->requests_problem, "VRingMemoryRegionCaches"));
 }
 
 /** The packed ring goes on by one slot between the reading of the array and that of the ring. */
@@ -1386,11 +1409,6 @@ static void test_replaced(void **state)
 		forget(fixture);
 		builder_deinit(&fixture->builder);
 	}
-}
-
-static void stand_still(struct moving *moving)
-{
-	(void)moving;
 }
 
 /** All devices that share a FlatView, and all their queues, have one map, read once; or fail once. */
@@ -2045,6 +2063,7 @@ int main(void)
 		TEST(test_packed),
 		TEST(test_torn),
 		TEST(test_moves_later),
+		TEST(test_lost_ring_stands_still),
 		TEST(test_packed_moves_on),
 		TEST(test_replaced),
 		TEST(test_one_map),
