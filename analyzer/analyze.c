@@ -95,22 +95,28 @@ static int compare_addresses(const void *left, const void *right)
 	return *a < *b ? -1 : *a > *b;
 }
 
+static bool *flag_of(struct queue *queue, size_t flag)
+{
+	return (bool *)((char *)queue + flag);
+}
+
 /**
  * A snapshot's bytes never move, so that a reading that was torn when they were
- * recorded would not be any more: the torn ones are told by address.
- * @param torn as list_torn() wrote it, or NULL.
+ * recorded would not be any more: such queues are told by address.
+ * @param flag The offset in struct queue of what is said of them.
+ * @param list As list_flagged() wrote it, or NULL.
  */
-static struct virtq_error *recall_torn(struct sample *sample, const char *torn)
+static struct virtq_error *recall_flag(struct sample *sample, size_t flag, const char *list)
 {
 	/* the library looks at no more queues */
-	enum { TORN_MAX = 65536 };
+	enum { LISTED_MAX = 65536 };
 	_cleanup_free_ uint64_t *addresses = NULL;
 	size_t num = 0, capacity = 0;
 
-	for (char *end; torn && num < TORN_MAX; torn = end + 1) {
-		uint64_t address = strtoull(torn, &end, 16);
+	for (char *end; list && num < LISTED_MAX; list = end + 1) {
+		uint64_t address = strtoull(list, &end, 16);
 
-		if (end == torn || *end != ',')
+		if (end == list || *end != ',')
 			break;
 		if (!array_grow(&addresses, num, &capacity, sizeof(*addresses)))
 			return &virtq_error_no_memory;
@@ -123,23 +129,33 @@ static struct virtq_error *recall_torn(struct sample *sample, const char *torn)
 		for (size_t j = 0; j < sample->devices[i].queue_num; j++) {
 			struct queue *queue = &sample->devices[i].queues[j];
 
-			queue->torn |= bsearch(&queue->address, addresses, num, sizeof(*addresses),
-					       compare_addresses) != NULL;
+			*flag_of(queue, flag) |= bsearch(&queue->address, addresses, num,
+							 sizeof(*addresses),
+							 compare_addresses) != NULL;
 		}
 	}
 	return NULL;
 }
 
-static struct virtq_error *list_torn(const struct sample *sample, char **torn_ret)
+static struct virtq_error *list_flagged(const struct sample *sample, size_t flag, char **list_ret)
 {
 	_cleanup_buffer_ struct buffer list = { 0 };
 
 	for (size_t i = 0; i < sample->device_num; i++)
 		for (size_t j = 0; j < sample->devices[i].queue_num; j++)
-			if (sample->devices[i].queues[j].torn)
+			if (*flag_of(&sample->devices[i].queues[j], flag))
 				buffer_printf(&list, "0x%" PRIx64 ",",
 					      sample->devices[i].queues[j].address);
-	return list.length ? buffer_take(&list, torn_ret) : NULL;
+	return list.length ? buffer_take(&list, list_ret) : NULL;
+}
+
+/** @param sample The index of this sample, 0 or 1. */
+static struct virtq_error *list_flags(struct virtq_result *result, size_t sample)
+{
+	TRY(list_flagged(&result->analysis.sample, offsetof(struct queue, torn),
+			 &result->torn[sample]));
+	return list_flagged(&result->analysis.sample, offsetof(struct queue, renewed),
+			    &result->renewed[sample]);
 }
 
 /**
@@ -176,8 +192,10 @@ static struct virtq_error *take_sample(struct virtq_session *session,
 		sample_ret->time_ns = time_ns;
 	set_ages(session, time_ns, sample_ret);
 	sample_ret->host_kernel = host_kernel(session->target);
-	TRY(recall_torn(sample_ret,
+	TRY(recall_flag(sample_ret, offsetof(struct queue, torn),
 			target_get_fact(session->target, second ? "torn-2" : "torn-1")));
+	TRY(recall_flag(sample_ret, offsetof(struct queue, renewed),
+			target_get_fact(session->target, second ? "renewed-2" : "renewed-1")));
 	return selection_apply(sample_ret, options->queues, options->queues_num);
 }
 
@@ -232,7 +250,7 @@ static struct virtq_error *sample_and_diagnose(struct virtq_session *session,
 	TRY(diagnose(NULL, &analysis->sample, &analysis->diagnosis));
 	analysis->samples = 1;
 	result->sample_ns[0] = analysis->sample.time_ns;
-	TRY(list_torn(&analysis->sample, &result->torn[0]));
+	TRY(list_flags(result, 0));
 	if (!has_second || !diagnosis_is_suspicious(&analysis->sample, &analysis->diagnosis))
 		return NULL;
 
@@ -245,7 +263,7 @@ static struct virtq_error *sample_and_diagnose(struct virtq_session *session,
 	struct virtq_error *error = take_second_sample(session, options, result);
 	result->sample_ns[1] = analysis->sample.time_ns;
 	if (!error)
-		error = list_torn(&analysis->sample, &result->torn[1]);
+		error = list_flags(result, 1);
 	if (!error)
 		error = diagnose(&before, &analysis->sample, &analysis->diagnosis);
 	sample_deinit(&before);
@@ -374,8 +392,10 @@ void virtq_result_destroy(struct virtq_result *result)
 	if (result->recorder)
 		recorder_deinit(result->recorder);
 	free(result->recorder);
-	free(result->torn[0]);
-	free(result->torn[1]);
+	for (size_t i = 0; i < ARRAY_SIZE(result->torn); i++) {
+		free(result->torn[i]);
+		free(result->renewed[i]);
+	}
 	if (result->privacy)
 		privacy_deinit(result->privacy);
 	free(result->privacy);

@@ -62,6 +62,7 @@ static struct virtq_error *write_snapshot(struct virtq_result *result, const cha
 		.recorder = result->recorder,
 		.analysis = &result->analysis,
 		.torn = { result->torn[0], result->torn[1] },
+		.renewed = { result->renewed[0], result->renewed[1] },
 		.sample_ns = { result->sample_ns[0], result->sample_ns[1] },
 		.machine = session->layout->machine,
 		.entry = session->layout->entry + session->qemu.bias,

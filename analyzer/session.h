@@ -31,6 +31,7 @@ struct virtq_result {
 	struct recorder *recorder; /**< What was read, if that was asked for. */
 	uint64_t sample_ns[2]; /**< When the samples were taken. */
 	char *torn[2]; /**< Addresses of VirtQueues whose reading was torn, or NULL. */
+	char *renewed[2]; /**< The same of those that were set up anew meanwhile. */
 	struct privacy *privacy; /**< What was replaced in `analysis`; NULL: not yet. */
 };
 

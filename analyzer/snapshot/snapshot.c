@@ -61,6 +61,8 @@ static void add_facts(const struct snapshot *snapshot, struct buffer *buffer)
 	add_number(buffer, "sample-2-ns", snapshot->sample_ns[1]);
 	add_fact(buffer, "torn-1", snapshot->torn[0]);
 	add_fact(buffer, "torn-2", snapshot->torn[1]);
+	add_fact(buffer, "renewed-1", snapshot->renewed[0]);
+	add_fact(buffer, "renewed-2", snapshot->renewed[1]);
 	add_number(buffer, "time", analysis->context.time);
 	add_number(buffer, "started", analysis->context.started);
 	add_fact(buffer, "host-kernel", analysis->context.kernel);

@@ -19,6 +19,7 @@ struct snapshot {
 	struct recorder *recorder;
 	const struct analysis *analysis; /**< What it gave, with privacy_apply() behind it. */
 	const char *torn[2]; /**< Addresses of VirtQueues whose reading was torn, or NULL. */
+	const char *renewed[2]; /**< The same of those that were set up anew meanwhile. */
 	uint64_t sample_ns[2]; /**< When the samples were taken; one sample: the first. */
 	uint16_t machine; /**< ELF e_machine, for targets that do not say. */
 	uint64_t entry, phdr; /**< Run-time addresses, likewise; 0 if unknown. */

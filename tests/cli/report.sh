@@ -134,6 +134,21 @@ equal "a torn reading in a list" 1 "$(torn "0x1,$address,x")"
 equal "an address that is not whole" 0 "$(torn "${address%?},")"
 equal "an address without its end" 0 "$(torn "$address")"
 equal "a list that is none" 0 "$(torn "x$address,")"
+# What was set up anew is not taken for what cannot be read.
+core_of 7.2 ram-hole
+rm -f "$tap_dir/snapshot"
+"$VIRTQ" snapshot --no-cache "$tap_dir/core" -o "$tap_dir/snapshot"
+address=$("$VIRTQ" --json "$tap_dir/snapshot" | jq -r '.devices[0].queues[0]."host-address"')
+line=$(grep -a -o '^original a core of process [0-9]*' "$tap_dir/snapshot")
+# A queue that was set up anew is torn, too: the lists take two facts' places.
+command=$(grep -a -o '^command [^ ]* [^ ]*' "$tap_dir/snapshot")
+renewed() { # LIST: the verdict of a queue whose reading is torn, and those in the list set up anew
+    LC_ALL=C sed -e "s/^$line/$(printf '%-*s' ${#line} "torn-1 $address,")/" \
+        -e "s|^$command|$(printf '%-*s' ${#command} "renewed-1 $1")|" "$tap_dir/snapshot" >"$tap_dir/renewed"
+    "$VIRTQ" --no-cache --json "$tap_dir/renewed" | jq -r '.devices[0].queues[0].verdict'
+}
+equal "a torn reading of a ring that cannot be read" unknown/guest-ram "$(renewed "0x1,")"
+equal "a ring that was set up anew while it was read" ok/moving "$(renewed "$address,")"
 
 # ---- The files ----------------------------------------------------------------------------------
 

@@ -293,7 +293,7 @@ static void write_snapshot(struct target *target, struct recorder *recorder,
 	const struct snapshot snapshot = {
 		.target = target, .recorder = recorder, .analysis = analysis,
 		.sample_ns = { 1000, 2000 }, .machine = EM_X86_64, .entry = 0x1000,
-		.torn = { NULL, "0x1200,0x1500," },
+		.torn = { NULL, "0x1200,0x1500," }, .renewed = { NULL, "0x1500," },
 		.layout = "virtq-layout 1\n", .privacy = &privacy,
 	};
 
@@ -400,6 +400,8 @@ static void a_snapshot_reads_as_its_original(void **state)
 	/* a torn reading cannot be read again */
 	assert_null(target_get_fact(snapshot, "torn-1"));
 	assert_string_equal(target_get_fact(snapshot, "torn-2"), "0x1200,0x1500,");
+	assert_null(target_get_fact(snapshot, "renewed-1"));
+	assert_string_equal(target_get_fact(snapshot, "renewed-2"), "0x1500,");
 	size_t length;
 	assert_string_equal(target_get_layout(snapshot, &length), "virtq-layout 1\n");
 	do_reads(snapshot, &again);
