@@ -210,6 +210,12 @@ static bool rule_applies(const struct rule *rule, const struct subject *subject)
  */
 #define LONG_ENOUGH_NS UINT64_C(1000000000)
 
+/** What a healthy queue may look like is never sure, and explains nothing else. */
+static bool is_doubtful(const struct rule *rule, const struct subject *subject)
+{
+	return rule->doubtful && rule->doubtful(subject);
+}
+
 /**
  * One sample never gives more than medium, whatever else is known; while QEMU
  * is stopped even less, for no second one will ever differ. A packed
@@ -229,7 +235,7 @@ static enum confidence confidence_of(const struct rule *rule, const struct subje
 
 	if (rule->severity != SEVERITY_STUCK || confidence == CONFIDENCE_PROVED)
 		return confidence;
-	if (a_thread_is_stopped(&subject->now) || (rule->doubtful && rule->doubtful(subject)))
+	if (a_thread_is_stopped(&subject->now) || is_doubtful(rule, subject))
 		return CONFIDENCE_LOW;
 	if (rule->surer && confidence < most && rule->surer(&asked))
 		confidence++;
@@ -289,20 +295,24 @@ static bool is_superseded(const struct rule *rule, const struct held *held)
 	return false;
 }
 
-/** What a healthy queue may look like explains nothing else. */
 static bool is_foremost(const struct rule *rule, const struct subject *subject)
 {
-	return rule->foremost && !(rule->doubtful && rule->doubtful(subject));
+	return rule->foremost && !is_doubtful(rule, subject);
+}
+
+static bool names_cause(const struct rule *rule, const struct subject *subject)
+{
+	return rule->fallback == FALLBACK_NO && !is_doubtful(rule, subject);
 }
 
 /** What names a cause goes before what only says where, and the surer before the less sure. */
 static bool goes_before(const struct rule *a, const struct rule *b, const struct subject *subject)
 {
-	bool cause = a->fallback == FALLBACK_NO, foremost = is_foremost(a, subject);
+	bool cause = names_cause(a, subject), foremost = is_foremost(a, subject);
 
 	if (foremost != is_foremost(b, subject))
 		return foremost;
-	if (cause != (b->fallback == FALLBACK_NO))
+	if (cause != names_cause(b, subject))
 		return cause;
 	return confidence_of(a, subject) > confidence_of(b, subject);
 }

@@ -187,10 +187,14 @@ static bool nothing_came_twice(const struct subject *subject)
 	return in_both(subject, nothing_came);
 }
 
-/** What waits behind a request that the device has and what is behind it does not take. */
+/**
+ * What waits behind a request that the device has and what is behind it does not
+ * take. A port that dropped one, and holds none, has none.
+ */
 static bool is_queued_up(const struct view *view)
 {
-	return is_holding_back(view) && is_in_device(view);
+	return is_holding_back(view) && is_in_device(view) &&
+	       !(port_dropped_it(view) && fact_is(view->queue->inuse, 0));
 }
 
 static bool is_waiting(const struct view *view)
@@ -213,18 +217,13 @@ static bool is_not_seen_in_drain(const struct view *view)
 
 static void show_not_seen(const struct subject *subject, struct evidence *evidence)
 {
+	/* who is to look although no kick comes, or does not on purpose */
+	if (subject->now.queue->kind == QUEUE_LAZY)
+		show_backends(subject, evidence);
 	show_waiting(subject, evidence);
 	show_notifier(subject, evidence);
 	show_loop(subject, evidence);
 	show_interval(subject, evidence);
-}
-
-/** Who is to look although no kick comes. */
-static void show_no_kick(const struct subject *subject, struct evidence *evidence)
-{
-	if (subject->now.queue->kind == QUEUE_LAZY)
-		show_backends(subject, evidence);
-	show_not_seen(subject, evidence);
 }
 
 static void show_drained(const struct subject *subject, struct evidence *evidence)
@@ -415,7 +414,7 @@ static const struct rule rules[] = {
 		.holds = is_waiting_for_no_kick,
 		.one_sample = CONFIDENCE_LOW,
 		.two_samples = CONFIDENCE_MEDIUM,
-		.evidence = show_no_kick,
+		.evidence = show_not_seen,
 		.considered = CONSIDERED("back-pressure", "handler-at-work", "poll-mode", "lazy-tx", "shadow-lag", "transient", "torn-read"),
 		.next = "QEMU is to look by itself, when it polls or by the timer or bottom half of net tx: see what the thread that serves the queue does (`thread apply all bt` in gdb); `stop` and `cont` makes QEMU look again" UNLESS_IN_FLIGHT,
 	},

@@ -97,7 +97,7 @@ static const struct diagnosis_case cases[] = {
 	{ "the port dropped a buffer, and the next client does not read either", QUEUE_LAZY,
 	  { .live = true, .avail_idx = IS(9), .shadow_avail_idx = IS(9), .last_avail_idx = IS(9), .inuse = IS(1),
 	    BACKEND(.kind = BACKEND_PORT, .element_held = KNOWN(1), .throttled = KNOWN(1)) },
-	  ONE("corrupt/inuse", LOW), TWO("in-device/parked", HIGH) },
+	  ONE("in-device/parked", LOW), TWO("in-device/parked", HIGH) },
 	{ "the same of a packed ring, where a buffer is of some descriptors", QUEUE_LAZY,
 	  { .live = true, .packed = true, .last_avail_idx = IS(12), .inuse = IS(3),
 	    BACKEND(.kind = BACKEND_PORT, .element_held = KNOWN(1), .throttled = KNOWN(0)) },

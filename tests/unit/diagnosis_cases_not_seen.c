@@ -220,5 +220,15 @@ static const struct diagnosis_case cases[] = {
 	{ "the same before the wrap", QUEUE_REQUEST,
 	  { .live = true, .base = 65530, .vring_num = IS(64), .avail_idx = IS(65534) },
 	  TWO("not-seen/kick-lost", HIGH), .spares = "not-seen/driver-wrap" },
+	{ "a port that dropped a buffer is still throttled, though it holds none and has a client again", QUEUE_LAZY,
+	  { .live = true, .avail_idx = IS(20), .shadow_avail_idx = IS(8), .last_avail_idx = IS(8), .inuse = IS(0),
+	    BACKEND(.kind = BACKEND_PORT, .element_held = KNOWN(0), .throttled = KNOWN(1),
+		    .host_connected = KNOWN(1)) },
+	  TWO("not-seen/waiting", MEDIUM), .spares = "in-device/parked" },
+	{ "the next client's buffer is parked, and others wait behind it", QUEUE_LAZY,
+	  { .live = true, .avail_idx = IS(20), .shadow_avail_idx = IS(9), .last_avail_idx = IS(9), .inuse = IS(1),
+	    BACKEND(.kind = BACKEND_PORT, .element_held = KNOWN(1), .throttled = KNOWN(1),
+		    .host_connected = KNOWN(1)) },
+	  TWO("in-device/parked", HIGH), .spares = "not-seen/waiting" },
 };
 CASE_TABLE(not_seen_cases, cases);
