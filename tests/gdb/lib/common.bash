@@ -166,5 +166,6 @@ serve() {
         sleep 0.05
         port=$(sed -n 's/^Listening on port //p' "$tap_dir/server.log")
     done
+    [[ -n $port ]] || no_go "gdbserver listens"
     remote=localhost:$port
 }

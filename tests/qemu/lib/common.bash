@@ -116,7 +116,7 @@ machine_start() {
     ) &
     machine_pid=$!
     disown "$machine_pid"
-    wait_until 20 machine_answers && return
+    wait_until 60 machine_answers && return
     cat "$machine_dir/qemu.log" >&2
     return 1
 }
