@@ -158,7 +158,7 @@ stick_disk0() {
 # serve PID: gdbserver, attached to it; sets $remote to its address on this machine. It ends with the first gdb. (By a pipe
 # to gdbserver it takes twenty times as long.)
 serve() {
-    local deadline=$((SECONDS + 20)) port=
+    local deadline=$((SECONDS + 60)) port=
     rm -f "$tap_dir/server.log"
     "$server" --once --attach localhost:0 "$1" >"$tap_dir/server.log" 2>&1 </dev/null &
     disown $!

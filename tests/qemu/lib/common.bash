@@ -35,11 +35,13 @@ use_qemu() {
     VM_QEMU=$("$top/fixtures/real-qemu/build-qemu.sh" "$1") || no_go "QEMU $1 is built"
 }
 
-# run [ARGUMENT...]: virtq, behind run_as; sets status, output and errors.
+# run [ARGUMENT...]: virtq, behind run_as; sets status, output and errors, and run_ns, how long it took.
 run_as=()
 run() {
+    local started=${EPOCHREALTIME/[.,]/}
     status=0
     output=$(timeout "${RUN_TIMEOUT:-60}" "${run_as[@]}" "${RUN_VIRTQ:-$VIRTQ}" "$@" 2>"$tap_dir/stderr") || status=$?
+    run_ns=$(((${EPOCHREALTIME/[.,]/} - started) * 1000))
     errors=$(<"$tap_dir/stderr")
 }
 
@@ -67,11 +69,15 @@ $2}" "exit $status$(printf '%s' "$(findings 2>&1)" | sed '1s/^/\n/')${errors:+
 $errors}"
 }
 
-# aged YOUNG OLD: the confidence in what holds disk0's request: more if the request is older than the 30 s that no disk
-# takes, as on a slow host it may be.
+# aged YOUNG OLD: the confidence in what holds disk0's request: more if the request was older than the 30 s that no disk
+# takes when virtq looked first, as on a slow host it may be. How long before its second look that was is not told exactly:
+# longer than the interval, shorter than the run. Either is right in between.
 aged() {
-    jq -r --arg young "$1" --arg old "$2" \
-        'if any(.devices[0].queues[0].requests[]; ."age-ns" > 32e9) then $old else $young end' <<<"$output"
+    jq -r --arg young "$1" --arg old "$2" --argjson ran "$run_ns" '.devices[0].queues[0] as $queue |
+        ([$queue.requests[]."age-ns" // 0] | max // 0) as $age |
+        (if .target.samples == 1 then [0, 0] else [.target."interval-ms" * 1e6, $ran] end) as [$least, $most] |
+        if $age - $least <= 30e9 then $young elif $age - $most > 30e9 then $old
+        else [$young, $old][[$young, $old] | index($queue.confidence) // 0] end' <<<"$output"
 }
 
 # wait_until SECONDS COMMAND...: until it succeeds.
