@@ -359,12 +359,14 @@ whole_linux() {
 packed_linux() {
     local packed
     use_qemu "$1"
-    vm_start_standard "packed-$1" -smp 2 -set device.disk0.packed=on -set device.disk1.packed=on \
+    vm_standard_args
+    vm_start "packed-$1" "${vm_standard[@]}" -smp 2 -set device.disk0.packed=on -set device.disk1.packed=on \
         -set device.disk1.num-queues=2 -set device.scsi0.packed=on -set device.net0.packed=on \
         -set device.net1.packed=on -set device.net0.event_idx=off -set device.net1.event_idx=off \
         -set device.rng0.packed=on -set device.serial0.packed=on -set device.keyboard0.packed=on ||
         no_go "QEMU $1 starts with packed rings"
     watched=$vm_pid
+    qom_set /machine/peripheral/balloon0 guest-stats-polling-interval 2
     vm_load_start
     sleep 2
     watch "packed rings, under load" "$2" "$3"
