@@ -43,7 +43,7 @@ compare() { # WHAT
 }
 
 use_vm 7.2
-stick_disk0
+hang_disk0
 vm_guest 'while :; do :; done &'
 sleep 1
 # The vCPU's thread: mostly in generated code, which gdb knows by QEMU's own registration.

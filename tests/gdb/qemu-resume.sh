@@ -10,7 +10,7 @@ idle=$(in_gdb python -p "$vm_pid" -- "virtq -resume 0.3")
 contains "an idle VM is sampled once" "$idle" "one sample: "
 contains "an idle VM has nothing stuck" "$idle" "nothing stuck: "
 
-stick_disk0
+hang_disk0
 stuck=$(in_gdb python -p "$vm_pid" -ex "thread 2" -- "virtq -resume 1 -q" "thread" "virtq -q")
 contains "it says that the VM runs" "$stuck" "the target runs on for 1 s"
 contains "a disk that does not move is stuck" "$stuck" "in-device/throttled"

@@ -9,7 +9,7 @@ server=$(another_gdb server) || server=
 [[ -n $server ]] || skip "through gdbserver" "$(tail -n 1 "$tap_dir/why")"
 for series in 7.2 10; do
     use_vm "$series"
-    stick_disk0
+    hang_disk0
     vm_core_asleep "$tap_dir/core" || no_go "a core of QEMU $series"
     for form in "${forms[@]}"; do
         same_answers "QEMU $series live" "$form" "$vm_pid" -p "$vm_pid"

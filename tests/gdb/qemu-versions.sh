@@ -6,7 +6,7 @@
 . "${BASH_SOURCE[0]%/*}/lib/common.bash"
 
 use_vm 7.2
-stick_disk0
+hang_disk0
 vm_core "$tap_dir/core" || no_go "a core"
 
 # trixie has gdb 16, bullseye 10; sid's moves.

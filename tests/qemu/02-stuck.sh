@@ -46,7 +46,7 @@ for series in 7.2 10; do
         only_disk0 "live, all others busy" "$(aged medium high)"
     done
     vm_load_stop
-    sleep 1
+    wait_until 60 at_rest || no_go "QEMU $series: the guest comes to rest"
 
     vm_core "$tap_dir/core" || no_go "a core of QEMU $series"
     run --json "$tap_dir/core"

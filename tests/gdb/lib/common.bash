@@ -139,20 +139,15 @@ no_go() {
     finish
 }
 
-# use_vm: the real QEMU of fixtures/real-qemu for the rest of the test; disk0 is stuck after stick_disk0.
+# use_vm: the real QEMU of fixtures/real-qemu for the rest of the test, at rest; disk0 is stuck after hang_disk0.
 use_vm() {
     . "$top/fixtures/real-qemu/vm.sh"
+    . "$top/tests/qemu/lib/wait.bash"
     trap 'vm_stop_all; rm -rf "$tap_dir"' EXIT
     [[ -z ${VIRTQ_QMP:-} ]] || VIRTQ_QMP=$(realpath "$VIRTQ_QMP")
     VM_QEMU=$("$top/fixtures/real-qemu/build-qemu.sh" "${1:-7.2}") || no_go "QEMU is built"
     vm_start_standard gdb || no_go "QEMU starts"
-}
-
-stick_disk0() {
-    vm_throttle tg0 on
-    vm_guest 'dd if=/dev/disk0 of=/dev/null bs=4k count=4 iflag=direct >/dev/null 2>&1 &'
-    # The first request still passes, and the next one waits for it.
-    sleep 1
+    wait_until 60 at_rest || no_go "the guest comes to rest"
 }
 
 # serve PID: gdbserver, attached to it; sets $remote to its address on this machine. It ends with the first gdb. (By a pipe

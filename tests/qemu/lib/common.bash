@@ -12,6 +12,7 @@ top=$(cd "${BASH_SOURCE[0]%/*}/../../.." && pwd)
 lib=$top/tests/qemu/lib
 . "$top/tests/tap.sh"
 . "$top/fixtures/real-qemu/vm.sh"
+. "$lib/wait.bash"
 trap 'vm_stop_all; machine_stop; rm -rf "$tap_dir"' EXIT
 
 BUILD=$(realpath "${BUILD:-$top/build}")
@@ -80,30 +81,12 @@ aged() {
         else [$young, $old][[$young, $old] | index($queue.confidence) // 0] end' <<<"$output"
 }
 
-# wait_until SECONDS COMMAND...: until it succeeds.
-wait_until() {
-    local deadline=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        ((SECONDS < deadline)) || return 1
-        sleep 0.05
-    done
-}
-
-# hang_disk0: a request that the throttled disk0 will not finish.
-hang_disk0() {
-    vm_throttle tg0 on
-    vm_guest 'dd if=/dev/disk0 of=/dev/null bs=4k count=4 iflag=direct >/dev/null 2>&1 &'
-    # The first request still passes, and the next one waits for it.
-    sleep 1
-}
-
 # some_io: a little of it on every device that has a driver, then quiet.
 some_io() {
     vm_load_start "$@"
     sleep "${SOME_IO_SECONDS:-2}"
     vm_load_stop
-    sleep 0.5
+    wait_until 60 at_rest || no_go "the guest comes to rest"
 }
 
 # machine_start QEMU [ARGUMENT...]: a machine without a guest system; sets machine_pid and machine_dir. One at a time.
