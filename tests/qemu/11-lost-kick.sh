@@ -11,7 +11,9 @@ stalled() {
     vm_load_start net
     sleep 2
     vm_load_stop
-    ! vm_guest 'ping -c 2 -W 1 192.0.2.2' >/dev/null
+    ! vm_guest 'ping -c 2 -W 1 192.0.2.2' >/dev/null &&
+        # Not merely slow.
+        ! vm_guest 'ping -c 3 -W 10 192.0.2.2' >/dev/null
 }
 
 # It may stall again at once, with what had piled up.
