@@ -76,12 +76,19 @@ disk0_mask() { # 0|1
         devmem \$((\$1 + 16 + 12)) 32 $1"
 }
 
-
+# lock_held: the main loop waits in the drained section of slow0, with the lock, and somebody wants that; and it was so, and
+# all else was as it is, at the last look.
 lock_held() {
-    local status
+    local status before=$held
     run --once --json "$vm_pid"
-    [[ $(jq '[.threads[] | select(."lock-owner")] | length' <<<"$output") -gt 0 ]]
+    held=
+    jq -e --argjson pid "$vm_pid" 'any(.threads[]; ."lock-owner" == $pid) and
+        any(.threads[]; .tid == $pid and .activity == "polling") and
+        any(.devices[]; .id == "slow0" and .backends[0]."quiesce-counter" > 0)' <<<"$output" >/dev/null || return
+    held=$(facts)
+    [[ $held == "$before" ]]
 }
+held=
 
 if ! command -v gdb >/dev/null || ! gdb -nx -batch -ex 'python 1' >/dev/null 2>&1; then
     skip "virtq and gdb see the same" "no gdb with Python here"
@@ -126,7 +133,7 @@ for series in 7.2 10; do
     vm_hmp 'qemu-io slow0-node "break read_aio A"' >/dev/null
     vm_guest 'for disk in /sys/block/vd*; do [ "$(cat $disk/size)" != 2048 ] ||
         dd if=/dev/${disk##*/} of=/dev/null bs=4k count=1 iflag=direct >/dev/null 2>&1 & done'
-    sleep 1
+    wait_until 60 device_is slow0 '.queues[0].inuse == 1' || no_go "QEMU $series: slow0 has a request"
     vm_qmp '{"execute": "block_resize", "arguments": {"node-name": "slow0-node", "size": 1048576}}' >/dev/null 2>&1 &
     check "QEMU $series: the lock is held" wait_until 60 lock_held
     live=$(facts)
