@@ -59,11 +59,6 @@ io_status() { # DEVICE
     vm_qmp query-block | jq -r --arg device "$1" '.[] | select(.qdev | contains($device))."io-status"'
 }
 
-# resumed: after cont, which makes the guest's serial port of QEMU 10 lose what it is sent at once.
-resumed() {
-    sleep 1
-}
-
 throttled() { # NAME DISK GROUP DEVICE QUEUE
     vm_throttle "$3" on
     # The first request still passes, and the next one waits for it.

@@ -87,6 +87,14 @@ all_hang() {
     [[ $(queue disk0 0 .inuse) == 7 && $(queue scsi0 2 .inuse) == 2 ]]
 }
 
+# no_request: on any queue of a disk.
+no_request() {
+    local status
+    run --json --once "$vm_pid"
+    [[ $(jq '[.devices[] | select(.id == ("disk0", "disk1", "scsi0", "bad")) | .queues[].requests[]] | length' \
+        <<<"$output") == 0 ]]
+}
+
 # A null device never waits for the host, and reads at one sector of the other one fail.
 extra=(
     -object throttle-group,id=tg1
@@ -122,10 +130,7 @@ for series in 7.2 10; do
     use_qemu "$series"
     vm_start_standard requests "${extra[@]}" || no_go "QEMU $series starts"
     busy
-    sleep 0.5
-    run --json --once "$vm_pid"
-    equal "QEMU $series, idle: no request, on any queue of a disk" 0 \
-        "$(jq '[.devices[] | select(.id == ("disk0", "disk1", "scsi0", "bad")) | .queues[].requests[]] | length' <<<"$output")"
+    check "QEMU $series, idle: no request, on any queue of a disk" wait_until 60 no_request
     equal "QEMU $series, idle: every disk, and nothing in it" \
         "bad bad-node blkdebug 0; disk0 disk0-node throttle 0; disk1 disk1-node file 0; scsidisk0 scsi0-node file 0; scsidisk1 lun1-node throttle 0" \
         "$(jq -r '[.devices[].backends[] | select(.kind == "disk") | "\(.name) \(.node) \(.type) \(."in-flight")"] |
@@ -158,6 +163,7 @@ for series in 7.2 10; do
     rm "$tap_dir"/{core,snapshot}
     vm_throttle tg0 off
     vm_throttle tg1 off
+    resumed
 
     # The VM stops at the first error, with the request parked until it goes on.
     vm_guest '(sleep 1; dd if=/dev/bad of=/dev/null bs=4k count=1 skip=1000 iflag=direct) >/dev/null 2>&1 &'

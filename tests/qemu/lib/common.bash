@@ -89,6 +89,11 @@ some_io() {
     wait_until 60 at_rest || no_go "the guest comes to rest"
 }
 
+# resumed: after cont, which makes the guest's serial port of QEMU 10 lose what it is sent at once.
+resumed() {
+    sleep 1
+}
+
 # machine_start QEMU [ARGUMENT...]: a machine without a guest system; sets machine_pid and machine_dir. One at a time.
 machine_pid='' machine_dir=''
 machine_start() {
