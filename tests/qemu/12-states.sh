@@ -59,11 +59,21 @@ io_status() { # DEVICE
     vm_qmp query-block | jq -r --arg device "$1" '.[] | select(.qdev | contains($device))."io-status"'
 }
 
+taken() { # NAME DEVICE QUEUE
+    wait_until 60 device_is "$2" ".queues[$3].inuse == 1" || no_go "QEMU $qemu_series, $1: QEMU takes the request"
+}
+
+drain_begins() { # DEVICE
+    wait_until 60 device_is "$1" '.backends[0]."quiesce-counter" > 0' ||
+        no_go "QEMU $qemu_series, $1: a drained section begins"
+}
+
 throttled() { # NAME DISK GROUP DEVICE QUEUE
     vm_throttle "$3" on
     # The first request still passes, and the next one waits for it.
     begin "$1" "$(read_at "$2" 0); $(read_at "$2" 808)"
-    sleep 1
+    wait_until 60 device_is "$4" ".queues[$5].inuse == 1 and any(.backends[]; .\"throttled-reads\" == 1)" ||
+        no_go "QEMU $qemu_series, $1: a request waits"
     check "QEMU $qemu_series, $1: the guest waits" not_ended "$1"
     state "$1" "$4" "$5"
     vm_throttle "$3" off
@@ -136,12 +146,12 @@ disks() {
     slow_down slow0-node slow0-slow
     slow_down scsislow-node scsislow-slow
     begin slow "$(read_at slow0 800)"
-    sleep 1
+    taken slow slow0 0
     check "QEMU $qemu_series, slow: the guest waits" not_ended slow
     state slow slow0 0
     request_is slow0 0 in 800 4096
     begin scsi-slow "$(read_at scsislow 800)"
-    sleep 1
+    taken scsi-slow scsi0 2
     check "QEMU $qemu_series, scsi-slow: the guest waits" not_ended scsi-slow
     state scsi-slow scsi0 2 slow0:0
     healthy "beside the slow disks" slow0:0 scsi0:2
@@ -151,7 +161,7 @@ disks() {
     vm_qmp '{"execute": "blockdev-snapshot-sync", "arguments": {"node-name": "slow0-node",
         "snapshot-file": "overlay.qcow2", "snapshot-node-name": "overlay"}}' >/dev/null 2>&1 &
     snapshot=$!
-    sleep 1
+    drain_begins slow0
     state drain-cause slow0 0 scsi0:2
     request_is slow0 0 in 800 4096
     check "QEMU $qemu_series, drain-cause: the monitor still waits" kill -0 "$snapshot"
@@ -184,7 +194,7 @@ drained() {
     vm_qmp '{"execute": "block_resize", "arguments": {"node-name": "drained0-node", "size": 4294967296}}' \
         >/dev/null 2>&1 &
     resize=$!
-    sleep 1
+    drain_begins drained0
     healthy "drained, but idle"
     begin drained "$(read_at drained0 808)"
     check "QEMU $qemu_series, drained: the guest's request is not taken" wait_until 60 not_taken drained0
@@ -214,26 +224,28 @@ drained() {
 
 # The request's thread waits for a lock: the monitor holds that of the disk's AioContext while qemu-io sleeps. There is
 # no such lock since 9.0.
-lock0_has_request() {
-    run --json --once "$vm_pid" lock0
-    [[ $(jq '.devices[0].queues[0].inuse' <<<"$output") == 1 ]]
+iothread0_wants_lock() {
+    local status output errors
+    run --json --once "$vm_pid"
+    jq -e '(."event-loops"[] | select(.name == "iothread0")."thread-id") as $tid |
+        .threads[] | select(.tid == $tid).lock' <<<"$output" >/dev/null
 }
 lock() {
     vm_start lock -object iothread,id=iothread0 \
-        -blockdev "null-co,node-name=lock0-fast,$fast" -blockdev "null-co,node-name=lock0-slow,$fast,latency-ns=3000000000" \
+        -blockdev "null-co,node-name=lock0-fast,$fast" -blockdev "null-co,node-name=lock0-slow,$fast,latency-ns=20000000000" \
         -blockdev raw,file=lock0-fast,node-name=lock0-node \
         -device virtio-blk-pci,id=lock0,drive=lock0-node,serial=lock0,iothread=iothread0 ||
         no_go "QEMU $qemu_series starts with an IOThread"
     slow_down lock0-node lock0-slow
     begin unlocked "$(read_at lock0 800)"
-    check "QEMU $qemu_series, no lock: the guest goes on after three seconds" wait_until 60 ended unlocked
+    check "QEMU $qemu_series, no lock: the guest goes on after twenty seconds" wait_until 60 ended unlocked
     healthy "no lock"
     begin lock "$(read_at lock0 1600)"
-    # Not before QEMU has the request: its thread would wait for the lock to take it. It has three seconds.
-    wait_until 3 lock0_has_request
+    # Not before QEMU has the request: its thread would wait for the lock to take it. It has twenty seconds.
+    taken lock lock0 0
     vm_hmp 'qemu-io lock0-node "sleep 1000000"' >/dev/null 2>&1 &
     holder=$!
-    sleep 5
+    wait_until 60 iothread0_wants_lock || no_go "QEMU $qemu_series, lock: the request's thread wants it"
     check "QEMU $qemu_series, lock: the guest waits" not_ended lock
     # The owner of the lock still runs the guest's timers, and while it runs it may let go of the lock: nobody is blamed.
     state_tries=5 state lock lock0 0
@@ -319,7 +331,8 @@ more_backends() {
     kill -STOP "$port_reader"
     # More than fits into the ring, which has 1024 entries in QEMU 10.0.
     begin port-not-read 'dd if=/dev/zero of=$(echo /dev/vport*p1) bs=4k count=1200'
-    sleep 2
+    wait_until 60 device_is serial0 'any(.backends[]; ."element-held")' ||
+        no_go "QEMU $qemu_series, port-not-read: a port holds what it cannot write"
     check "QEMU $qemu_series, port-not-read: the guest waits" not_ended port-not-read
     state port-not-read serial0 5
     kill -CONT "$port_reader"
