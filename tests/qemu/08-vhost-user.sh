@@ -30,6 +30,38 @@ moved() {
     [[ $before != "$after" ]]
 }
 
+# drained: the backend has finished everything, and read every kick.
+drained() {
+    device_is vhost0 '.queues[0] | ."avail-idx" == ."used-ring-idx" and ."host-notifier-count" == 0'
+}
+
+# kicked: a request waits, and the guest has told the backend.
+kicked() {
+    local status output errors
+    run --json --once "$vm_pid" vhost0
+    [[ $(queue_json vhost0 0 '."avail-idx" - ."used-ring-idx"') == 1 && $(kick_count) == 1 ]]
+}
+
+is_stopped() {
+    ! grep -h '^State:' "/proc/$1/task"/*/status | grep -qv stopped
+}
+
+# one_read: of the guest, which the backend does not serve. Before it there is nothing to do for either of them.
+one_read() {
+    begin one-read 'dd if=/dev/vda of=/dev/null bs=4k count=1 iflag=direct'
+    wait_until 60 kicked || no_go "QEMU $series: the guest makes a request"
+}
+one_read_ended() {
+    check "QEMU $series, $1: the guest's request is finished" wait_until 60 ended one-read
+}
+
+# only_disk1_busy: nothing is to be done for the backend.
+only_disk1_busy() {
+    vm_load_stop
+    wait_until 60 drained || no_go "QEMU $series: vhost0 is idle"
+    vm_load_start disk1
+}
+
 for series in 7.2 10; do
     use_qemu "$series"
     truncate -s 64M "$tap_dir/backend.img"
@@ -45,9 +77,8 @@ for series in 7.2 10; do
         -chardev "socket,id=socket0,path=$tap_dir/blk.sock" -device vhost-user-blk-pci,id=vhost0,chardev=socket0 \
         -blockdev driver=file,filename=disk1.img,node-name=disk1-node \
         -device virtio-blk-pci,id=disk1,drive=disk1-node,serial=disk1 || no_go "QEMU $series starts"
-    vm_guest 'for disk in vda disk1; do
-        (while :; do dd if=/dev/$disk of=/dev/null bs=4k count=1000 iflag=direct; done >/dev/null 2>&1 &) done'
-    sleep 1
+    vm_load_start vda disk1
+    wait_until 60 moved || no_go "QEMU $series: the guest reads"
 
     quiet=0
     for _ in {1..15}; do
@@ -59,12 +90,14 @@ for series in 7.2 10; do
         .vhost and ."vhost-backend" == "user" and ."vhost-started" and .queues[0].vhost' <<<"$output"
     equal "QEMU $series: QEMU's own indices are stale while the ring is far ahead" "0 0 true" "$(jq -r '
         .devices[0].queues[0] | "\(."used-idx") \(."last-avail-idx") \(."used-ring-idx" != 0)"' <<<"$output")"
-    check "QEMU $series: the ring goes on after 15 runs" moved
+    check "QEMU $series: the ring goes on after 15 runs" wait_until 60 moved
     run "$vm_pid"
     check "QEMU $series: the table marks what is stale" grep -qE '^0 vhost0 .* ~ +~ .*ok/' <<<"$output"
 
+    only_disk1_busy
     kill -STOP "$backend"
-    sleep 1
+    wait_until 60 is_stopped "$backend" || no_go "QEMU $series: the backend is stopped"
+    one_read
     state backend-stopped vhost0 0
     output=$live_output
     equal "QEMU $series, backend stopped: two samples" 2 "$(jq .target.samples <<<"$output")"
@@ -72,24 +105,29 @@ for series in 7.2 10; do
         ."avail-idx" - ."used-ring-idx"' <<<"$output")"
     equal "QEMU $series, backend stopped: one kick that nobody has read" 1 "$(kick_count)"
     kill -CONT "$backend"
-    sleep 1
+    one_read_ended "backend goes on"
+    vm_load_start vda
+    check "QEMU $series, backend goes on: the queue moves" wait_until 60 moved
     run --json "$vm_pid"
     expect 0 "" "QEMU $series, backend goes on: nothing"
-    check "QEMU $series, backend goes on: the queue moves" moved
 
+    # With a request in its hands, libvhost-user would end itself when it is finished.
+    only_disk1_busy
     vm_qmp '{"execute": "x-query-virtio-queue-status",
         "arguments": {"path": "/machine/peripheral/vhost0/virtio-backend", "queue": 0}}' >/dev/null
-    sleep 1
+    one_read
     state ring-stopped vhost0 0
     output=$live_output
     equal "QEMU $series, ring stopped by QMP: one kick that nobody has read" 1 "$(kick_count)"
     vm_qmp stop cont >/dev/null
-    sleep 1
+    resumed
+    one_read_ended "ring started again by stop and cont"
+    vm_load_start vda
+    check "QEMU $series, ring started again by stop and cont: the queue moves" wait_until 60 moved
     healthy "ring started again by stop and cont"
-    check "QEMU $series, ring started again by stop and cont: the queue moves" moved
 
     kill -KILL "$backend"
-    sleep 1
+    wait_until 60 device_is vhost0 '.backends[0].connected == false' || no_go "QEMU $series sees the backend go"
     state backend-gone vhost0 0
     vm_stop
     rm -f "$tap_dir"/{core,blk.sock}
