@@ -119,9 +119,9 @@ disk0 0 1" "$(jq -r '.devices[] | .id as $id | .backends[] | "\($id) \(."first-q
     kill -STOP "$machine_pid"
     vm_guest 'for i in 1 2 3 4; do ping -A -s 9000 192.0.2.2 >/dev/null 2>&1 & done
         dd if=/dev/zero of=/dev/$(ls /sys/class/virtio-ports | grep p1) bs=64k count=1000 >/dev/null 2>&1 &'
-    wait_until 60 fact_is net0 async-tx 1
-    wait_until 60 fact_is serial0 element-held 1
-    sleep 1
+    wait_until 60 fact_is net0 async-tx 1 || no_go "QEMU $series: the netdev refuses a packet"
+    wait_until 60 fact_is serial0 element-held 1 || no_go "QEMU $series: the chardev refuses what the guest writes"
+    wait_until 60 at_rest || no_go "QEMU $series: the guest can send no more"
     run --json --once "$vm_pid"
     same "QEMU $series, the other sides do not read"
     check "QEMU $series, the other sides do not read: the netdev refused a packet" \
@@ -133,8 +133,10 @@ disk0 0 1" "$(jq -r '.devices[] | .id as $id | .backends[] | "\($id) \(."first-q
     same "QEMU $series, the other sides do not read, a core"
     rm "$tap_dir/core"
 
+    vm_guest 'killall -KILL ping dd'
     kill -CONT "$machine_pid"
     check "QEMU $series, the netdev goes on" wait_until 60 fact_is net0 async-tx 0
+    wait_until 60 at_rest || no_go "QEMU $series: the guest sends no more"
     vm_hmp 'set_link wire0 off' >/dev/null
     check "QEMU $series, set_link off" fact_is net0 link-down 1
     equal "QEMU $series, set_link off" "$(see_net | head -n 1)" "$(facts net0 0 "${net_facts[@]}")"
