@@ -47,8 +47,9 @@ hang_disk0
 vm_guest 'while :; do :; done &'
 sleep 1
 # The vCPU's thread: mostly in generated code, which gdb knows by QEMU's own registration.
-thread=$(batch gdb -p "$vm_pid" -ex 'thread apply all bt 12' |
-    awk '/^Thread / { thread = $2 } / cpu_exec / { print thread; exit }')
+vcpu=$(vm_qmp query-cpus-fast | jq '.[0]."thread-id"')
+thread=$(batch gdb -p "$vm_pid" -ex 'info threads' | sed -n "s/^[* ]*\([0-9]*\) .*(LWP $vcpu).*/\1/p")
+[[ -n $thread ]] || no_go "gdb lists the vCPU's thread ${vcpu:-, which QEMU does not tell}"
 for form in "${forms[@]}"; do
     for _ in {1..10}; do
         session "$form" -p "$vm_pid"
