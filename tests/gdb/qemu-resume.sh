@@ -6,7 +6,11 @@
 . "${BASH_SOURCE[0]%/*}/lib/common.bash"
 
 use_vm 7.2
-idle=$(in_gdb python -p "$vm_pid" -- "virtq -resume 0.3")
+# Even then the kernel may ask the guest for entropy.
+for _ in {1..10}; do
+    idle=$(in_gdb python -p "$vm_pid" -- "virtq -resume 0.3")
+    [[ $idle != *"one sample: "* ]] || break
+done
 contains "an idle VM is sampled once" "$idle" "one sample: "
 contains "an idle VM has nothing stuck" "$idle" "nothing stuck: "
 
