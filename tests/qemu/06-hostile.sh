@@ -202,8 +202,8 @@ rm gcore kcore
 vm_start_standard ends || no_go "QEMU starts"
 hang_disk0
 # A request that does not move makes virtq wait for a second sample.
-(sleep 1.5 && kill -KILL "$vm_pid") &
-run --json --interval=4 "$vm_pid"
+end_half_way &
+run --json --interval=6 "$vm_pid"
 equal "the VM ends between the samples" "exit 3" "exit $status$(survived)"
 contains "the VM ends between the samples: its PID" "$errors" "$vm_pid"
 refused 3 "the VM has ended" "$vm_pid" -- "$vm_pid"

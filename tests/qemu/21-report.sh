@@ -151,8 +151,8 @@ echo "# processor time: check $((checked / 10)) ms, report $((reported / 10)) ms
 
 # ---- The VM goes away --------------------------------------------------------------------------------------
 
-(sleep 0.7; kill -KILL "$vm_pid") &
-run report --interval 3 "$vm_pid" -o "$tap_dir/gone.tgz"
+end_half_way &
+run report --interval 6 "$vm_pid" -o "$tap_dir/gone.tgz"
 equal "the VM exits half-way: exit 3" 3 "$status"
 contains "the VM exits half-way: it says so" "$errors" "process $vm_pid exited"
 check "the VM exits half-way: no file" test ! -e "$tap_dir/gone.tgz"

@@ -36,6 +36,16 @@ _queue_indices() {
         ."host-notifier-count"]]' <<<"$document" 2>/dev/null
 }
 
+# end_half_way: ends the VM when virtq, which is about to start, is looking at it.
+end_half_way() {
+    wait_until 60 _looked_at
+    sleep 1
+    kill -KILL "$vm_pid"
+}
+_looked_at() {
+    [[ -n $(find /proc/[0-9]*/fd -lname "/proc/$vm_pid" 2>/dev/null) ]]
+}
+
 # hang_disk0: a request that the throttled disk0 will not finish.
 hang_disk0() {
     vm_throttle tg0 on
