@@ -137,7 +137,7 @@ equal "a list that is none" 0 "$(torn "x$address,")"
 # What was set up anew is not taken for what cannot be read.
 core_of 7.2 ram-hole
 rm -f "$tap_dir/snapshot"
-"$VIRTQ" snapshot --no-cache "$tap_dir/core" -o "$tap_dir/snapshot"
+"$VIRTQ" snapshot --full --no-cache "$tap_dir/core" -o "$tap_dir/snapshot"
 address=$("$VIRTQ" --json "$tap_dir/snapshot" | jq -r '.devices[0].queues[0]."host-address"')
 line=$(grep -a -o '^original a core of process [0-9]*' "$tap_dir/snapshot")
 # A queue that was set up anew is torn, too: the lists take two facts' places.
