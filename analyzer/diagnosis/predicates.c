@@ -355,7 +355,7 @@ static bool count_is_of_port(const struct view *view)
 	uint64_t inuse = view->queue->inuse.value;
 
 	if (!port)
-		return fact_is(view->device->device_id, DEVICE_CONSOLE) && inuse == 0;
+		return fact_is(view->device->device_id, VIRTIO_ID_CONSOLE) && inuse == 0;
 	return fact_is(port->element_held, view->queue->packed ? inuse != 0 : inuse);
 }
 

@@ -19,7 +19,7 @@
 enum { STATUS_DRIVER_OK = 4, STATUS_NEEDS_RESET = 0x40, STATUS_FAILED = 0x80 };
 
 /** Device ID of a console: virtio-serial (VIRTIO 1.2, section 5). */
-enum { DEVICE_CONSOLE = 3 };
+enum { VIRTIO_ID_CONSOLE = 3 };
 
 /** VIRTIO_NO_VECTOR: the driver wants no interrupt of this queue. */
 enum { NO_VECTOR = 0xffff };
