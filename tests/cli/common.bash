@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # What the tests of the command line on mini-qemu share.
 . tests/tap.sh
+. fixtures/mini-qemu/threads.bash
 : "${BUILD:=build}" "${VIRTQ:=$BUILD/virtq}"
 mini=$BUILD/mini-qemu/mini-qemu
 scenarios=fixtures/mini-qemu/scenarios
@@ -38,13 +39,7 @@ live() {
     local log=$tap_dir/live.log
     "$1" "$scenarios/$2.scn" "${3:---wait}" >"$log" 2>&1 &
     live_pid=$!
-    local deadline=$((SECONDS + 60))
-    while ((SECONDS < deadline)); do
-        grep -q '^READY' "$log" && return 0
-        sleep 0.05
-    done
-    cat "$log"
-    return 1
+    is_ready "$log" "$live_pid"
 }
 
 # The answer without what names the target: the paragraph of header lines, and

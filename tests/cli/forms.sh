@@ -5,7 +5,6 @@
 # the cache are worth.
 set -uo pipefail
 . tests/cli/common.bash
-. fixtures/mini-qemu/threads.bash
 
 core=$tap_dir/core
 core_of "$mini-7.2" roles "$core" || check "a core" false

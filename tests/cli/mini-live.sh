@@ -4,7 +4,6 @@
 # Live targets: two samples, and what each scenario expects of them.
 set -uo pipefail
 . tests/cli/common.bash
-. fixtures/mini-qemu/threads.bash
 
 wanted() { # SCENARIO: expectations of two samples, else those of one
     expected 7.2 <"$scenarios/$1.scn" | awk '$1 == "expect" { want[$2] = $3 } $1 == "expect-live" { live[$2] = $3 }

@@ -5,6 +5,7 @@
 # one of them. (tests/qemu does the same to a real QEMU, whose guest memory is full of them.)
 set -uo pipefail
 . tests/tap.sh
+. fixtures/mini-qemu/threads.bash
 : "${BUILD:=build}" "${VIRTQ:=$BUILD/virtq}"
 
 canary=CaNaRy
@@ -27,11 +28,7 @@ live() {
     env -i "SECRET=$canary-environment" PATH="$PATH" bash -c 'exec -a "$1" "$2" "$3" --wait -- "${@:4}"' - \
         "$1" "$BUILD/mini-qemu/mini-qemu-7.2" fixtures/mini-qemu/scenarios/roles.scn "${@:2}" >"$tap_dir/ready" &
     pid=$!
-    for _ in $(seq 600); do
-        grep -q "^READY $pid$" "$tap_dir/ready" && return
-        sleep 0.05
-    done
-    return 1
+    is_ready "$tap_dir/ready" "$pid"
 }
 check "mini-qemu runs" live "/home/$canary/bin/qemu-system-x86_64" "${secrets[@]}"
 

@@ -5,6 +5,7 @@
 # the report; JSON by its schema; and what happens when the report cannot be written.
 set -uo pipefail
 . tests/tap.sh
+. fixtures/mini-qemu/threads.bash
 : "${BUILD:=build}" "${VIRTQ:=$BUILD/virtq}"
 mini=$BUILD/mini-qemu/mini-qemu
 VIRTQ=$(realpath "$VIRTQ")
@@ -56,11 +57,7 @@ done
 live() { # SCENARIO
     "$mini-7.2" "fixtures/mini-qemu/scenarios/$1.scn" --wait >"$tap_dir/ready" &
     pid=$!
-    for _ in $(seq 600); do
-        grep -q "^READY $pid$" "$tap_dir/ready" && return
-        sleep 0.05
-    done
-    return 1
+    is_ready "$tap_dir/ready" "$pid"
 }
 end_live() {
     kill "$pid" 2>/dev/null
