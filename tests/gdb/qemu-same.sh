@@ -29,8 +29,7 @@ for series in 7.2 10; do
             serve "$vm_pid"
             output=$(in_gdb python "$VM_QEMU" -iex 'set sysroot /' -ex "target remote $remote" -- \
                 "thread apply 1 bt 1" 'thread apply 1 printf "returns %ld\n", $rax' "virtq show disk0:0")
-            # as in vm_core_asleep()
-            [[ $output != *" in __ppoll "* || ($output == *$'\nreturns '* && $output != *$'\nreturns -51'[2-6]*) ]] || break
+            ! _vm_sleeps "$output" || break
         done
         contains "QEMU $series through gdbserver: the main loop sleeps" "$(part "$output" "virtq show disk0:0")" \
             "  listener    main loop, thread $vm_pid: polling (ppoll)"
