@@ -150,7 +150,7 @@ struct queue {
 	bool event_idx; /**< VIRTIO_F_EVENT_IDX negotiated. */
 	bool vhost; /**< A started vhost device serves it: QEMU's indices are stale. */
 	bool vhost_unknown; /**< Whether one does could not be found out; `vhost` is false. */
-	bool torn; /**< Guest and device moved while it was read, also after re-reading. */
+	bool torn; /**< Guest and device moved while it was read, also after re-reading, or before the sample was complete. */
 	bool renewed; /**< It was reset or set up anew while it was read: no ring was read; torn, too. */
 	struct fact handle_output; /**< Host-virtual address of the handler, 0: none. */
 	struct fact proxy_enabled; /**< virtio-pci modern: proxy->vqs[i].enabled. */

@@ -13,6 +13,7 @@
 #include "qemu/roles.h"
 #include "qemu/transport.h"
 #include "qemu/vhost.h"
+#include "target/hold.h"
 #include "vring/vring.h"
 
 /** VIRTIO_QUEUE_MAX (include/hw/virtio/virtio.h): length of VirtIODevice.vq. */
@@ -161,4 +162,77 @@ struct virtq_error *queues_read(struct sampler *sampler, struct device *device)
 	vhost_mark(sampler, device);
 	transport_read_queues(sampler, device);
 	return rings_read(sampler, device);
+}
+
+/* ---- Has it moved meanwhile? -------------------------------------------------------------- */
+
+bool queue_has_moved(const struct qemu *qemu, const uint8_t *bytes, const struct queue *queue)
+{
+	const struct {
+		enum qemu_query member;
+		struct fact was;
+	} members[] = {
+		{ QEMU_VirtQueue_last_avail_idx, queue->last_avail_idx },
+		{ QEMU_VirtQueue_last_avail_wrap_counter, queue->last_avail_wrap_counter },
+		{ QEMU_VirtQueue_used_idx, queue->used_idx },
+		{ QEMU_VirtQueue_inuse, queue->inuse },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		if (fact_known(members[i].was) &&
+		    member_get(qemu, bytes, members[i].member) != members[i].was.value)
+			return true;
+	}
+	return false;
+}
+
+static struct virtq_error *look_again(const struct qemu *qemu, struct device *device)
+{
+	size_t size = qemu_item(qemu, QEMU_STRUCT_VirtQueue)->size, num = device->queue_num;
+	_cleanup_free_ uint8_t *bytes = array_new(num, size);
+	_cleanup_free_ struct target_request *requests = array_new(num, sizeof(*requests));
+	struct virtq_error *gone = NULL;
+
+	if (!bytes || !requests)
+		return &virtq_error_no_memory;
+	for (size_t i = 0; i < num; i++) {
+		const struct queue *queue = &device->queues[i];
+		bool wanted = queue->readable && queue->set_up && !queue->vhost && !queue->torn;
+
+		requests[i] = (struct target_request){ .address = queue->address,
+						       .buffer = bytes + i * size,
+						       .length = wanted ? size : 0,
+						       .what = "VirtQueue" };
+	}
+	target_read_many(qemu->target, requests, num);
+	for (size_t i = 0; i < num; i++) {
+		struct queue *queue = &device->queues[i];
+
+		/* what cannot be read any more went away with its device */
+		if (requests[i].length && (requests[i].error ||
+					   queue_has_moved(qemu, bytes + i * size, queue)))
+			queue->torn = true;
+		if (!gone && error_is_fatal(requests[i].error))
+			gone = requests[i].error;
+		else
+			virtq_error_destroy(requests[i].error);
+	}
+	return gone;
+}
+
+struct virtq_error *queues_look_again(struct sampler *sampler)
+{
+	const struct qemu *qemu = sampler->qemu;
+	struct virtq_error *error = NULL;
+	struct target_hold hold;
+
+	if (!target_get_info(qemu->target)->live)
+		return NULL;
+	/* whoever records what is read has the queues of the instant that is told of */
+	target_hold(qemu->target, &hold);
+	for (size_t i = 0; !error && i < sampler->sample->device_num; i++)
+		error = look_again(qemu, &sampler->sample->devices[i]);
+	target_hold_forget(&hold, 0, SIZE_MAX);
+	target_hold_release(&hold);
+	return error;
 }

@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
+#include "qemu/queue.h"
 #include "qemu/requests.h"
 #include "qemu/ring.h"
 #include "qemu/sample.h"
@@ -625,21 +626,10 @@ static struct virtq_error *check_unused(struct gathering *gathering)
 static struct virtq_error *has_popped(const struct qemu *qemu, const struct queue *queue,
 				      bool *moved_ret)
 {
-	const struct {
-		enum qemu_query member;
-		struct fact was;
-	} members[] = {
-		{ QEMU_VirtQueue_last_avail_idx, queue->last_avail_idx },
-		{ QEMU_VirtQueue_last_avail_wrap_counter, queue->last_avail_wrap_counter },
-		{ QEMU_VirtQueue_used_idx, queue->used_idx },
-		{ QEMU_VirtQueue_inuse, queue->inuse },
-	};
 	struct image virtqueue;
 
 	TRY(image_read(qemu, QEMU_STRUCT_VirtQueue, queue->address, "VirtQueue", &virtqueue));
-	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
-		*moved_ret |= fact_known(members[i].was) &&
-			      image_get(&virtqueue, members[i].member) != members[i].was.value;
+	*moved_ret |= queue_has_moved(qemu, virtqueue.bytes, queue);
 	return NULL;
 }
 

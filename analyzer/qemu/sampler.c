@@ -167,6 +167,8 @@ struct virtq_error *qemu_sample(const struct qemu *qemu, struct sample *sample_r
 		error = event_loops_read(&sampler);
 	if (!error)
 		error = threads_read(&sampler);
+	if (!error)
+		error = queues_look_again(&sampler);
 	sample.time_ns = monotonic_ns();
 	free(addresses);
 	free(sampler.vhosts);
