@@ -9,6 +9,7 @@
 set -uo pipefail
 
 name=$1
+limit=${TEST_TIMEOUT:-900}
 shift
 : "${BUILD:=build}"
 logs=$BUILD/tests/logs/$name
@@ -36,12 +37,16 @@ failures_in() {
 for test in "$@"; do
     log=$logs/$(basename "$test").log
     start=${EPOCHREALTIME/[.,]/}
-    timeout "${TEST_TIMEOUT:-900}" "$test" >"$log" 2>&1 </dev/null
+    timeout -k 30 "$limit" "$test" >"$log" 2>&1 </dev/null
     status=$?
     skip=$(grep -cE '^(not )?ok .*# ?SKIP' "$log")
     bad=$(grep -E '^not ok ' "$log" | grep -cvE '# ?SKIP')
     good=$(grep -E '^ok ' "$log" | grep -cvE '# ?SKIP')
-    if [ "$bad" = 0 ] && { [ $status != 0 ] || [ $((good + skip)) = 0 ]; }; then
+    # What timeout(1) says of a program that it ended, or killed.
+    if [ $status = 124 ] || [ $status = 137 ]; then
+        bad=$((bad + 1))
+        echo "not ok - $test: ended after $limit s, its time limit, with $good ok" >>"$log"
+    elif [ "$bad" = 0 ] && { [ $status != 0 ] || [ $((good + skip)) = 0 ]; }; then
         bad=1
         echo "not ok - $test: exit status $status, $good ok" >>"$log"
     fi
