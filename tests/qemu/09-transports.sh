@@ -33,7 +33,7 @@ selected() {
 
 for series in 7.2 10; do
     use_qemu "$series"
-    vm_start transports -smp 2 "${arguments[@]}" || no_go "QEMU $series starts"
+    VM_CPUS=2 vm_start transports "${arguments[@]}" || no_go "QEMU $series starts"
     vm_guest 'for disk in /sys/block/vd*; do
         dd if=/dev/${disk##*/} of=/dev/null bs=4k count=5 iflag=direct 2>/dev/null; done'
 

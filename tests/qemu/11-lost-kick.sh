@@ -27,7 +27,7 @@ cured() {
 
 for series in 7.2 10; do
     use_qemu "$series"
-    vm_start_standard lost -smp 2 -set device.net0.packed=on -set device.net1.packed=on || no_go "QEMU $series starts"
+    VM_CPUS=2 vm_start_standard lost -set device.net0.packed=on -set device.net1.packed=on || no_go "QEMU $series starts"
     if ! wait_until 60 stalled; then
         # Not a failure: it takes luck, and a QEMU may have been fixed.
         run --json "$vm_pid"

@@ -91,6 +91,10 @@ watch() {
         "$(sort "$tap_dir/looks.statuses" | uniq -c | tr -s ' \n' ' ')"
     sort "$tap_dir/looks.errors" | uniq -c | head -n 20 | sed 's/^/#   /'
     ((low == 0)) || jq -r "$low_ones" "$tap_dir/looks" | sort | uniq -c | sort -nr | sed 's/^ */#   low: /'
+    if [[ ! -e /proc/$watched/exe ]]; then
+        [[ $watched != "$vm_pid" ]] || vm_obituary | sed 's/^/#   /'
+        no_go "$what: QEMU is there until the end"
+    fi
     [[ -z ${KEEP_FINDINGS:-} ]] || cp "$tap_dir/looks" "$KEEP_FINDINGS/${what//[^a-zA-Z0-9]/-}.json"
     if ((sure)); then
         jq -c '.target.samples as $samples | .devices[] | .id as $id | .queues[] | select(any(.findings[];
@@ -256,15 +260,12 @@ in_netns() {
     chmod +x "$VM_QEMU"
 }
 
-# One thread for all CPUs with QEMU 10: with one for each it may end when the guest places PCI BARs, by an assertion of its
-# own in iotlb_to_section().
-#
 # No packed ring here: once the interrupt of one was lost for good under this load, and what waited for the disk with it
 # (virtio_packed_should_notify() of 7.2 and 10.0 has no barrier where the split one has; not proved to be the cause).
 #
 # shellcheck disable=SC2054  # QEMU's own commas
 start_linux() {
-    local name=$1 real=$VM_QEMU cpus=4
+    local name=$1 real=$VM_QEMU
     shift
     "${real%/*}/qemu-img" create -q -f qcow2 "$tap_dir/state-$name.qcow2" 1G
     truncate -s 64M "$tap_dir/disk2.img"
@@ -278,8 +279,7 @@ start_linux() {
         vm_standard=("${vm_standard[@]/#dgram,id=wire1*/tap,id=wire1,ifname=tap1,$tap_options}")
         vm_standard+=(-set device.net0.mq=on -set device.net1.mq=on)
     fi
-    [[ $qemu_series != 10 ]] || local VM_ACCEL=tcg,tb-size=32,thread=single cpus=2
-    VM_GUEST=$guest_all VM_MEMORY=192M vm_start "$name" -smp "$cpus" "${vm_standard[@]}" \
+    VM_GUEST=$guest_all VM_MEMORY=192M VM_CPUS=4 vm_start "$name" "${vm_standard[@]}" \
         -set device.disk0.num-queues=4 -set device.disk1.num-queues=4 \
         -object iothread,id=iothread1 \
         -blockdev "driver=file,filename=$tap_dir/disk2.img,node-name=disk2-node" \
@@ -324,21 +324,23 @@ whole_linux() {
     [[ -c /dev/vhost-vsock ]] || echo "# vsock: this machine has no /dev/vhost-vsock, no vsock device was looked at"
     watch "idle, just booted" $((once / 5)) $((twice / 10))
     work || no_go "the guest works"
-    # Linux uses no more queues than there are CPUs.
     local queues=({0,1,2,3}) net=(0 1)
-    [[ $1 != 10 ]] || queues=({0,1})
     ((has_taps == 0)) || net=({0,1,2,3})
     busy "${queues[@]/#/disk0:}" "${queues[@]/#/disk1:}" "${queues[@]/#/disk2:}" scsi0:2 \
         "${net[@]/#/net0:}" "${net[@]/#/net1:}" rng0:0 balloon0:2 serial0:{1,5} fs0:0 crypto0:0
     watch "under load" "$once" "$twice" 1 nudge
     INTERVAL=2 watch "under load, default interval" 0 $((twice / 5)) 1 nudge
     watch "stop and cont, under load" $((once / 3)) $((twice / 3)) 3 stop_and_cont
+    vm_cpus one || no_go "the guest goes on with one CPU"
     watch "hot-plug and unplug, under load" $((once / 3)) $((twice / 3)) 3 plug_and_unplug
+    vm_cpus all || no_go "the guest goes on with all CPUs"
     watch "reboot, under load" $((once / 3)) $((twice / 3)) 2 reboot
     rest
     # QEMU saves no virtio-crypto device.
+    vm_cpus one
     vm_qmp '{"execute": "device_del", "arguments": {"id": "crypto0"}}' >/dev/null
     check "QEMU $1: virtio-crypto is unplugged" wait_until 60 gone crypto0
+    vm_cpus all
     vm_guest 'load start disk0 disk1 disk2 state scsi0 net rng'
     watch "snapshot-save, under load" $((once / 4)) $((twice / 4)) 3 save_snapshot
     vm_guest 'load stop'
@@ -360,7 +362,7 @@ packed_linux() {
     local packed
     use_qemu "$1"
     vm_standard_args
-    vm_start "packed-$1" "${vm_standard[@]}" -smp 2 -set device.disk0.packed=on -set device.disk1.packed=on \
+    VM_CPUS=2 vm_start "packed-$1" "${vm_standard[@]}" -set device.disk0.packed=on -set device.disk1.packed=on \
         -set device.disk1.num-queues=2 -set device.scsi0.packed=on -set device.net0.packed=on \
         -set device.net1.packed=on -set device.net0.event_idx=off -set device.net1.event_idx=off \
         -set device.rng0.packed=on -set device.serial0.packed=on -set device.keyboard0.packed=on ||
