@@ -137,15 +137,18 @@ gone() {
         >/dev/null 2>&1
 }
 
+# plug ARGUMENTS: what was there before is unplugged first, and lets go of its drive later.
+plug() {
+    vm_qmp '{"execute": "device_add", "arguments": {'"$1"'}}' >/dev/null
+}
+
 # plug_and_unplug: a disk, a network device and a SCSI disk come, are used, and go.
 plug_and_unplug() {
     local id
-    vm_qmp '{"execute": "device_add", "arguments": {"driver": "virtio-blk-pci", "id": "hotdisk", "bus": "slot1",
-            "drive": "hot-node", "serial": "hotdisk"}}' \
-        '{"execute": "device_add", "arguments": {"driver": "virtio-net-pci", "id": "hotnet", "bus": "slot2",
-            "romfile": ""}}' \
-        '{"execute": "device_add", "arguments": {"driver": "scsi-hd", "id": "hotscsi", "bus": "scsi0.0",
-            "drive": "hot-scsi-node"}}' >/dev/null || return
+    wait_until 60 plug '"driver": "virtio-blk-pci", "id": "hotdisk", "bus": "slot1", "drive": "hot-node",
+        "serial": "hotdisk"' || return
+    wait_until 60 plug '"driver": "virtio-net-pci", "id": "hotnet", "bus": "slot2", "romfile": ""' || return
+    wait_until 60 plug '"driver": "scsi-hd", "id": "hotscsi", "bus": "scsi0.0", "drive": "hot-scsi-node"' || return
     sleep 2
     # A slow guest may eject a slot again that was filled anew in the meantime.
     for id in hotdisk hotnet hotscsi; do
