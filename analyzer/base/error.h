@@ -49,6 +49,15 @@ static inline bool error_is_fatal(const struct virtq_error *error)
 	       (error->code == VIRTQ_ERROR_NO_MEMORY || error->code == VIRTQ_ERROR_NO_PROCESS);
 }
 
+/** Of the errors of many reads: keep the first fatal one in @*gone, and destroy all others. */
+static inline void error_keep_fatal(struct virtq_error **gone, struct virtq_error *error)
+{
+	if (!*gone && error_is_fatal(error))
+		*gone = error;
+	else
+		virtq_error_destroy(error);
+}
+
 /** Destroy @error if it has @code and return true; else leave it alone and return false. */
 bool error_catch(struct virtq_error **error, enum virtq_error_code code);
 

@@ -90,6 +90,13 @@ uint64_t member_get(const struct qemu *qemu, const uint8_t *bytes, enum qemu_que
 /** The same as a fact: absent if the layout lacks the member. */
 struct fact member_get_fact(const struct qemu *qemu, const uint8_t *bytes, enum qemu_query member);
 
+/** Is it, in @bytes, still what it @was? Of what was not known nothing else is. */
+static inline bool member_is(const struct qemu *qemu, const uint8_t *bytes, enum qemu_query member,
+			     struct fact was)
+{
+	return !fact_known(was) || member_get(qemu, bytes, member) == was.value;
+}
+
 static inline uint64_t image_get(const struct image *image, enum qemu_query member)
 {
 	return member_get(image->qemu, image->bytes, member);

@@ -279,12 +279,8 @@ static struct virtq_error *end_round(struct target_request *requests, size_t num
 {
 	struct virtq_error *gone = NULL;
 
-	for (size_t i = 0; i < num; i++) {
-		if (!gone && error_is_fatal(requests[i].error))
-			gone = requests[i].error;
-		else
-			virtq_error_destroy(requests[i].error);
-	}
+	for (size_t i = 0; i < num; i++)
+		error_keep_fatal(&gone, requests[i].error);
 	return gone;
 }
 

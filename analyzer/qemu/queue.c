@@ -168,22 +168,11 @@ struct virtq_error *queues_read(struct sampler *sampler, struct device *device)
 
 bool queue_has_moved(const struct qemu *qemu, const uint8_t *bytes, const struct queue *queue)
 {
-	const struct {
-		enum qemu_query member;
-		struct fact was;
-	} members[] = {
-		{ QEMU_VirtQueue_last_avail_idx, queue->last_avail_idx },
-		{ QEMU_VirtQueue_last_avail_wrap_counter, queue->last_avail_wrap_counter },
-		{ QEMU_VirtQueue_used_idx, queue->used_idx },
-		{ QEMU_VirtQueue_inuse, queue->inuse },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-		if (fact_known(members[i].was) &&
-		    member_get(qemu, bytes, members[i].member) != members[i].was.value)
-			return true;
-	}
-	return false;
+	return !member_is(qemu, bytes, QEMU_VirtQueue_last_avail_idx, queue->last_avail_idx) ||
+	       !member_is(qemu, bytes, QEMU_VirtQueue_last_avail_wrap_counter,
+			  queue->last_avail_wrap_counter) ||
+	       !member_is(qemu, bytes, QEMU_VirtQueue_used_idx, queue->used_idx) ||
+	       !member_is(qemu, bytes, QEMU_VirtQueue_inuse, queue->inuse);
 }
 
 static struct virtq_error *look_again(const struct qemu *qemu, struct device *device)
@@ -212,10 +201,7 @@ static struct virtq_error *look_again(const struct qemu *qemu, struct device *de
 		if (requests[i].length && (requests[i].error ||
 					   queue_has_moved(qemu, bytes + i * size, queue)))
 			queue->torn = true;
-		if (!gone && error_is_fatal(requests[i].error))
-			gone = requests[i].error;
-		else
-			virtq_error_destroy(requests[i].error);
+		error_keep_fatal(&gone, requests[i].error);
 	}
 	return gone;
 }

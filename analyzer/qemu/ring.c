@@ -314,23 +314,13 @@ static void ring_unreadable(struct queue *queue)
 static bool is_same_ring(const struct qemu *qemu, const struct reading *reading)
 {
 	const struct queue *queue = reading->queue;
-	const struct {
-		enum qemu_query member;
-		struct fact was;
-	} members[] = {
-		{ QEMU_VirtQueue_vring_num, queue->vring_num },
-		{ QEMU_VirtQueue_vring_desc, queue->vring_desc },
-		{ QEMU_VirtQueue_vring_avail, queue->vring_avail },
-		{ QEMU_VirtQueue_vring_used, queue->vring_used },
-	};
+	const uint8_t *bytes = reading->virtqueue;
 
-	if (!was_read(reading, reading->virtqueue))
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-		if (member_get(qemu, reading->virtqueue, members[i].member) != members[i].was.value)
-			return false;
-	}
-	return true;
+	return !was_read(reading, bytes) ||
+	       (member_is(qemu, bytes, QEMU_VirtQueue_vring_num, queue->vring_num) &&
+		member_is(qemu, bytes, QEMU_VirtQueue_vring_desc, queue->vring_desc) &&
+		member_is(qemu, bytes, QEMU_VirtQueue_vring_avail, queue->vring_avail) &&
+		member_is(qemu, bytes, QEMU_VirtQueue_vring_used, queue->vring_used));
 }
 
 /** Make facts of what was read, and say whether it is to be read again. */
@@ -388,10 +378,7 @@ static struct virtq_error *read_pending(const struct qemu *qemu, const struct de
 		if (reading->replaced)
 			target_hold_forget(&hold, (size_t)(reading->requests - requests),
 					   reading->request_num);
-		if (!gone)
-			gone = error;
-		else
-			virtq_error_destroy(error);
+		error_keep_fatal(&gone, error);
 	}
 	target_hold_release(&hold);
 	return gone;

@@ -176,10 +176,7 @@ static struct virtq_error *read_owners(struct sampler *sampler)
 		thread->lock_owner = requests[i].error ? fact_unreadable() :
 							 read_owner(qemu, &layout, sample,
 								    requests[i].buffer);
-		if (!gone && error_is_fatal(requests[i].error))
-			gone = requests[i].error;
-		else
-			virtq_error_destroy(requests[i].error);
+		error_keep_fatal(&gone, requests[i].error);
 	}
 	return gone;
 }
