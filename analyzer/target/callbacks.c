@@ -260,9 +260,10 @@ static struct target_thread make_thread(const struct target_info *info, const ch
 	}
 	/* orig_rax is behind the 16 others */
 	enum { ORIGINAL = DWARF_0 + 16, ALL = 0xffff };
-	if (info->machine == EM_X86_64 && told->known >> ORIGINAL & 1 &&
-	    thread.registers_known == ALL)
-		syscall_from_registers(info->machine, told->registers[ORIGINAL], NULL, &thread);
+	thread.has_orig_rax = info->machine == EM_X86_64 && told->known >> ORIGINAL & 1 &&
+			      thread.registers_known == ALL;
+	if (thread.has_orig_rax)
+		thread.orig_rax = (int64_t)told->registers[ORIGINAL];
 	return thread;
 }
 
@@ -288,7 +289,7 @@ static struct virtq_error *ask_for_threads(struct callbacks_target *target,
 		return &virtq_error_no_memory;
 	for (size_t i = 0; i < num; i++)
 		threads[i] = make_thread(info, names, &told[i]);
-	syscall_from_code(&target->base, threads, num);
+	syscall_of_threads(&target->base, threads, num);
 	*threads_ret = threads;
 	*num_ret = num;
 	return NULL;

@@ -357,7 +357,7 @@ static struct virtq_error *core_get_threads(struct target *base,
 	if (base->recording)
 		recording_complete_threads(base->recording, threads, core->threads_num);
 	else
-		syscall_from_code(base, threads, core->threads_num);
+		syscall_of_threads(base, threads, core->threads_num);
 	*threads_ret = threads;
 	*num_ret = core->threads_num;
 	return NULL;

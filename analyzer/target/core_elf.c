@@ -15,7 +15,6 @@
 #include "base/cleanup.h"
 #include "target/core_image.h"
 #include "target/prstatus.h"
-#include "target/syscall.h"
 #include "target/target_internal.h"
 #include "target/text.h"
 
@@ -239,10 +238,10 @@ static void take_prstatus(struct note_reader *reader, const struct elf_note *not
 		thread->registers[i] = bytes_get_u64((const uint8_t *)note->content + offset, order);
 		thread->registers_known |= UINT64_C(1) << i;
 	}
-	if (layout->orig_rax)
-		syscall_from_registers(layout->machine,
-				       bytes_get_u64((const uint8_t *)note->content +
-						     layout->orig_rax, order), NULL, thread);
+	thread->has_orig_rax = layout->orig_rax;
+	if (thread->has_orig_rax)
+		thread->orig_rax = (int64_t)bytes_get_u64((const uint8_t *)note->content +
+							  layout->orig_rax, order);
 }
 
 /**

@@ -90,18 +90,39 @@ static bool is_interrupted(uint64_t result)
 	return value == -4 || value == -512 || value == -513 || value == -514 || value == -516;
 }
 
+enum { RAX = 0, RSI = 4, RDI = 5 }; /* DWARF numbers of x86-64 */
+
+/**
+ * Has the kernel made the thread ready to repeat its call, if it stands at a
+ * SYSCALL instruction? Its number, or restart_syscall's, is then in rax
+ * (arch_do_signal_or_restart() in arch/x86/kernel/signal.c). A debugger sees
+ * that of a thread that it stops a moment after it was let go.
+ */
+static bool may_repeat_x86_64(const struct target_thread *thread)
+{
+	enum { RESTART_SYSCALL = 219 };
+
+	return thread->has_orig_rax && thread->orig_rax >= 0 &&
+	       (thread->registers[RAX] == (uint64_t)thread->orig_rax ||
+		thread->registers[RAX] == RESTART_SYSCALL);
+}
+
 /**
  * orig_rax is negative if the kernel was entered by an interrupt, else the
  * number of the call, and the arguments are still in their registers.
  */
-static void from_x86_64(uint64_t original, struct target_thread *thread)
+static void from_x86_64(const uint8_t *code, struct target_thread *thread)
 {
-	enum { RAX = 0, RSI = 4, RDI = 5 };
+	static const uint8_t instruction[] = { 0x0f, 0x05 };
 	const uint64_t arguments[] = { thread->registers[RDI], thread->registers[RSI] };
 
-	thread->in_user_mode = (int64_t)original < 0;
-	if (!thread->in_user_mode && is_interrupted(thread->registers[RAX]))
-		syscall_describe(EM_X86_64, original, arguments, thread);
+	thread->in_user_mode = thread->has_orig_rax && thread->orig_rax < 0;
+	if (!thread->has_orig_rax || thread->in_user_mode)
+		return;
+	if (is_interrupted(thread->registers[RAX]) ||
+	    (code && may_repeat_x86_64(thread) &&
+	     memcmp(code + 4, instruction, sizeof(instruction)) == 0))
+		syscall_describe(EM_X86_64, (uint64_t)thread->orig_rax, arguments, thread);
 }
 
 /**
@@ -128,28 +149,32 @@ static void from_aarch64(const uint8_t *code, struct target_thread *thread)
 	}
 }
 
-void syscall_from_registers(uint16_t machine, uint64_t original, const uint8_t *code,
-			    struct target_thread *thread)
+void syscall_from_registers(uint16_t machine, const uint8_t *code, struct target_thread *thread)
 {
 	if (machine == EM_X86_64)
-		from_x86_64(original, thread);
+		from_x86_64(code, thread);
 	else if (machine == EM_AARCH64)
 		from_aarch64(code, thread);
 }
 
-void syscall_from_code(struct target *target, struct target_thread *threads, size_t num)
+void syscall_of_threads(struct target *target, struct target_thread *threads, size_t num)
 {
-	for (size_t i = 0; i < num && target->info.machine == EM_AARCH64; i++) {
+	uint16_t machine = target->info.machine;
+
+	for (size_t i = 0; i < num; i++) {
 		uint8_t code[8];
 		struct target_request request = {
 			.address = threads[i].pc - 4, .buffer = code, .length = sizeof(code),
 		};
+		bool is_needed = machine == EM_AARCH64 ||
+				 (machine == EM_X86_64 && may_repeat_x86_64(&threads[i]));
+		bool has_code = is_needed && threads[i].has_pc && threads[i].pc >= 4 &&
+				threads[i].pc <= UINT64_MAX - 8;
 
-		if (!threads[i].has_pc || threads[i].pc < 4 || threads[i].pc > UINT64_MAX - 8)
-			continue;
-		target->ops->read_many(target, &request, 1);
-		syscall_from_registers(target->info.machine, 0, request.error ? NULL : code,
-				       &threads[i]);
+		if (has_code)
+			target->ops->read_many(target, &request, 1);
+		has_code = has_code && !request.error;
 		virtq_error_destroy(request.error);
+		syscall_from_registers(machine, has_code ? code : NULL, &threads[i]);
 	}
 }

@@ -14,16 +14,14 @@ void syscall_describe(uint16_t machine, uint64_t number, const uint64_t argument
 		      struct target_thread *thread);
 
 /**
- * The same from the registers of a thread that was stopped, as its NT_PRSTATUS
- * has them. Nothing is set if they do not say.
- * @param original x86-64: orig_rax; else of no meaning.
+ * The same, and in_user_mode, from the registers of a thread that was stopped,
+ * as its NT_PRSTATUS has them. Nothing is set if they do not say.
  * @param code the four bytes before the program counter and the four from it on;
- *        NULL: not known, which x86-64 does not need.
+ *        NULL: not known, or not needed.
  */
-void syscall_from_registers(uint16_t machine, uint64_t original, const uint8_t *code,
-			    struct target_thread *thread);
+void syscall_from_registers(uint16_t machine, const uint8_t *code, struct target_thread *thread);
 
-/** The same of a machine (aarch64) whose registers do not say without the instruction there. */
-void syscall_from_code(struct target *target, struct target_thread *threads, size_t num);
+/** The same of all threads; where registers do not say without it, the code is read from the target. */
+void syscall_of_threads(struct target *target, struct target_thread *threads, size_t num);
 
 #endif

@@ -35,6 +35,9 @@ struct target_thread {
 	uint64_t pc, sp; /**< Host-virtual. */
 	uint64_t registers[TARGET_REGISTERS]; /**< By DWARF number; of a process the stack pointer only. */
 	uint64_t registers_known; /**< Bit by bit, which of them are. */
+	bool has_orig_rax; /**< Of x86-64, held by a debugger or in a core. */
+	/** Number of the system call by which it entered the kernel; negative if an interrupt made it. */
+	int64_t orig_rax;
 	char syscall[32]; /**< The system call it waits in, by name or number; "" if none or unknown. */
 	/** The int that it waits for as glibc's mutexes do (FUTEX_WAIT, private), host-virtual; 0: none. */
 	uint64_t futex;

@@ -137,6 +137,30 @@ for form in "${forms[@]}"; do
     fi
     let_go
 done
+
+# A debugger that lets threads go and stops them again finds some that the kernel has made ready to repeat their calls.
+cat >"$tap_dir/repeat.py" <<'END'
+def repeat():
+    rax, number = (int(gdb.parse_and_eval(name)) for name in ("(long)$rax", "(long)$orig_rax"))
+    if number >= 0 and -516 <= rax <= -512:
+        gdb.execute("set $rax = $orig_rax")
+        gdb.execute("set $rip = $rip - 2")
+        gdb.write("again\n")
+for thread in gdb.selected_inferior().threads():
+    thread.switch()
+    repeat()
+END
+output=$(in_gdb python -p "$pid" -- "source $tap_dir/repeat.py" virtq "generate-core-file $tap_dir/repeated.core")
+equal "calls to be repeated" 4 "$(part "$output" "source $tap_dir/repeat.py" | grep -c "^again")"
+equal "calls to be repeated: gdb" "$told" "$(plain "$(part "$output" virtq)")"
+let_go
+equal "calls were repeated" "$told" "$(plain "$("$VIRTQ" --once "$pid")")"
+told=$(plain "$("$VIRTQ" "$tap_dir/repeated.core")")
+contains "calls to be repeated: a core" "$told" "waits for a mutex that thread"
+for form in "${forms[@]}"; do
+    equal "calls to be repeated: a core, $form" "$told" \
+        "$(plain "$(part "$(in_gdb "$form" "$mini-7.2" "$tap_dir/repeated.core" -- virtq)" virtq)")"
+done
 stop_live
 
 # Ages of requests are told by the host's clock, which gdb's process shares with QEMU.

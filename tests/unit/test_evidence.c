@@ -702,32 +702,80 @@ static void registers_of_x86_64(void **state)
 	struct target_thread thread = { 0 };
 
 	(void)state;
+	thread.has_orig_rax = true;
+	thread.orig_rax = 202;
 	thread.registers[RAX] = (uint64_t)-512; /* ERESTARTSYS */
 	thread.registers[RDI] = 0x5000;
 	thread.registers[RSI] = 128; /* FUTEX_WAIT_PRIVATE */
-	syscall_from_registers(EM_X86_64, 202, NULL, &thread);
+	syscall_from_registers(EM_X86_64, NULL, &thread);
 	assert_string_equal(thread.syscall, "futex");
 	assert_true(thread.futex == 0x5000 && !thread.in_user_mode);
 
-	thread = (struct target_thread){ .registers = { [RAX] = (uint64_t)-512, [RDI] = 0x5000,
+	thread = (struct target_thread){ .has_orig_rax = true, .orig_rax = 202,
+					 .registers = { [RAX] = (uint64_t)-512, [RDI] = 0x5000,
 							[RSI] = 0x189 } };
-	syscall_from_registers(EM_X86_64, 202, NULL, &thread); /* a condition */
+	syscall_from_registers(EM_X86_64, NULL, &thread); /* a condition */
 	assert_string_equal(thread.syscall, "futex");
 	assert_true(thread.futex == 0);
 
-	thread = (struct target_thread){ .registers = { [RAX] = 1 } };
-	syscall_from_registers(EM_X86_64, 271, NULL, &thread); /* ppoll() has an answer */
+	thread = (struct target_thread){ .has_orig_rax = true, .orig_rax = 271,
+					 .registers = { [RAX] = 1 } };
+	syscall_from_registers(EM_X86_64, NULL, &thread); /* ppoll() has an answer */
 	assert_string_equal(thread.syscall, "");
 	assert_false(thread.in_user_mode);
 
-	thread = (struct target_thread){ .registers = { [RAX] = (uint64_t)-4 } };
-	syscall_from_registers(EM_X86_64, (uint64_t)-1, NULL, &thread);
+	thread = (struct target_thread){ .has_orig_rax = true, .orig_rax = -1,
+					 .registers = { [RAX] = (uint64_t)-4 } };
+	syscall_from_registers(EM_X86_64, NULL, &thread);
 	assert_string_equal(thread.syscall, "");
 	assert_true(thread.in_user_mode);
 
-	thread = (struct target_thread){ .registers = { [RAX] = (uint64_t)-4 } };
-	syscall_from_registers(EM_X86_64, 9999, NULL, &thread);
+	thread = (struct target_thread){ .registers = { [RAX] = (uint64_t)-4 } }; /* a stub without orig_rax */
+	syscall_from_registers(EM_X86_64, NULL, &thread);
+	assert_string_equal(thread.syscall, "");
+	assert_false(thread.in_user_mode);
+
+	thread = (struct target_thread){ .has_orig_rax = true, .orig_rax = 9999,
+					 .registers = { [RAX] = (uint64_t)-4 } };
+	syscall_from_registers(EM_X86_64, NULL, &thread);
 	assert_string_equal(thread.syscall, "9999");
+}
+
+/** A thread that was let go and stopped again before it repeated its call. */
+static void registers_of_x86_64_before_a_call_is_repeated(void **state)
+{
+	enum { RAX = 0, RSI = 4, RDI = 5 };
+	/* syscall at the program counter; before it */
+	static const uint8_t again[] = { 0, 0, 0, 0, 0x0f, 0x05, 0x89, 0xc2 };
+	static const uint8_t ended[] = { 0, 0, 0x0f, 0x05, 0x89, 0xc2, 0, 0 };
+	static const struct {
+		int64_t orig_rax;
+		uint64_t rax;
+		const uint8_t *code;
+		const char *syscall;
+		uint64_t futex;
+	} cases[] = {
+		{ 202, 202, again, "futex", 0x5000 },
+		{ 202, 219, again, "futex", 0x5000 }, /* by restart_syscall(), as it has a timeout */
+		{ 271, 271, again, "ppoll", 0 },
+		{ 0, 0, ended, "", 0 }, /* read() has found the end of a file */
+		{ 202, 202, NULL, "", 0 }, /* the core has no code */
+		{ 202, 1, again, "", 0 },
+		{ -1, 202, again, "", 0 }, /* is about to call for the first time */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct target_thread thread = {
+			.has_orig_rax = true, .orig_rax = cases[i].orig_rax,
+			.registers = { [RAX] = cases[i].rax, [RDI] = 0x5000, [RSI] = 128 },
+		};
+
+		syscall_from_registers(EM_X86_64, cases[i].code, &thread);
+		assert_string_equal(thread.syscall, cases[i].syscall);
+		assert_int_equal(thread.futex, cases[i].futex);
+		assert_int_equal(thread.in_user_mode, cases[i].orig_rax < 0);
+	}
 }
 
 static void registers_of_aarch64(void **state)
@@ -739,20 +787,20 @@ static void registers_of_aarch64(void **state)
 	struct target_thread thread = { .registers = { [0] = 0x5000, [1] = 128, [8] = 98 } };
 
 	(void)state;
-	syscall_from_registers(EM_AARCH64, 0, again, &thread);
+	syscall_from_registers(EM_AARCH64, again, &thread);
 	assert_string_equal(thread.syscall, "futex");
 	assert_true(thread.futex == 0x5000);
 
 	thread = (struct target_thread){ .registers = { [0] = (uint64_t)-4, [1] = 128, [8] = 22 } };
-	syscall_from_registers(EM_AARCH64, 0, ended, &thread);
+	syscall_from_registers(EM_AARCH64, ended, &thread);
 	assert_string_equal(thread.syscall, "epoll_pwait");
 
 	thread = (struct target_thread){ .registers = { [0] = 1, [8] = 73 } };
-	syscall_from_registers(EM_AARCH64, 0, ended, &thread);
+	syscall_from_registers(EM_AARCH64, ended, &thread);
 	assert_string_equal(thread.syscall, "");
-	syscall_from_registers(EM_AARCH64, 0, NULL, &thread); /* the core has no code */
+	syscall_from_registers(EM_AARCH64, NULL, &thread); /* the core has no code */
 	assert_false(thread.in_user_mode);
-	syscall_from_registers(EM_AARCH64, 0, other, &thread);
+	syscall_from_registers(EM_AARCH64, other, &thread);
 	assert_true(thread.in_user_mode);
 	assert_string_equal(thread.syscall, "");
 }
@@ -868,6 +916,7 @@ int main(void)
 		TEST(the_owner_of_a_mutex),
 		TEST_BIG(the_owner_of_a_mutex),
 		cmocka_unit_test(registers_of_x86_64),
+		cmocka_unit_test(registers_of_x86_64_before_a_call_is_repeated),
 		cmocka_unit_test(registers_of_aarch64),
 		cmocka_unit_test(what_the_kernel_says_of_a_process),
 	};
