@@ -35,7 +35,7 @@ check "mini-qemu runs" live "/home/$canary/bin/qemu-system-x86_64" "${secrets[@]
 # has_no_secret FILE...: nor a host path, an address or a name of this process.
 has_no_secret() {
     local status=0 word file
-    for word in "$canary" 10.11.12.13 52:54:00 52540 01234567-89ab "$PWD" "$tap_dir"; do
+    for word in "$canary" 10.11.12.13 52:54:00 525400caffee 01234567-89ab "$PWD" "$tap_dir"; do
         for file in "$@"; do
             if grep -qaiF -- "$word" "$file"; then
                 echo "$file has $word: $(strings -n 4 "$file" | grep -iF -m 3 -- "$word")"
