@@ -18,9 +18,16 @@ hang_disk0
 stuck=$(in_gdb python -p "$vm_pid" -ex "thread 2" -- "virtq -resume 1 -q" "thread" "virtq -q")
 contains "it says that the VM runs" "$stuck" "the target runs on for 1 s"
 contains "a disk that does not move is stuck" "$stuck" "in-device/throttled"
-contains "the confidence is that of two samples" "$(part "$stuck" "virtq -resume 1 -q")" "confidence medium"
+# confidence COMMAND YOUNG OLD: on a slow host the request may be older than the 30 s that no disk takes.
+confidence() {
+    local answer expected=$2
+    answer=$(part "$stuck" "$1")
+    ! grep -q "a request is older than 30 s" <<<"$answer" || expected=$3
+    contains "$1: the confidence" "$answer" "confidence $expected"
+}
+confidence "virtq -resume 1 -q" medium high # that of two samples
+confidence "virtq -q" low medium # it may be on its way
 contains "the thread stays selected" "$(part "$stuck" thread)" "Current thread is 2 "
-contains "without -resume it may be on its way" "$(part "$stuck" "virtq -q")" "confidence low"
 check "the guest is alive" vm_guest true
 
 early=$(in_gdb python -p "$vm_pid" -ex "tbreak qemu_poll_ns" -- "virtq -resume 30")

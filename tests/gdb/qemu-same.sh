@@ -17,9 +17,7 @@ for series in 7.2 10; do
         contains "QEMU $series core, $form: the main loop sleeps" "$(part "$output" "virtq show disk0:0")" \
             "  listener    main loop, thread $vm_pid: polling (ppoll)"
         [[ -n $server ]] || continue
-        serve "$vm_pid"
-        same_answers "QEMU $series through gdbserver" "$form" "$vm_pid" "$VM_QEMU" -iex 'set sysroot /' \
-            -ex "target remote $remote"
+        same_answers "QEMU $series through gdbserver" "$form" "$vm_pid" "$VM_QEMU"
         reads=$(sed -n 's/^read through gdb: \([0-9]*\) reads, .*/\1/p' <<<"$output")
         check "QEMU $series through gdbserver, $form: few reads (${reads:-unknown})" test "${reads:-1000}" -le 450
     done
@@ -28,7 +26,7 @@ for series in 7.2 10; do
         for _ in {1..10}; do
             serve "$vm_pid"
             output=$(in_gdb python "$VM_QEMU" -iex 'set sysroot /' -ex "target remote $remote" -- \
-                "thread apply 1 bt 1" 'thread apply 1 printf "returns %ld\n", $rax' "virtq show disk0:0")
+                "${main_loop[@]}" "virtq show disk0:0")
             ! _vm_sleeps "$output" || break
         done
         contains "QEMU $series through gdbserver: the main loop sleeps" "$(part "$output" "virtq show disk0:0")" \

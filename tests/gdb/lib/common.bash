@@ -99,10 +99,11 @@ running() {
 }
 still_unknown() { running | sed '/^the answer is incomplete:$/{N;/threads: .* does not tell/d}'; }
 
-# same_answers WHAT FORM TARGET [GDB-ARGUMENT...]: the plugin says what the command line says of TARGET. That runs in
-# gdb's `shell`, while gdb holds the target: both look at the same instant. Leaves what gdb printed in $output.
+# same_answers WHAT FORM TARGET [GDB-ARGUMENT...]: the plugin says what the command line says of TARGET, which gdbserver
+# serves if WHAT says so. The command line runs in gdb's `shell`, while gdb holds the target: both look at the same instant.
+# Leaves what gdb printed in $output.
 same_answers() {
-    local what="$1, $2" form=$2 target=$3 command commands=() line moment=cat json=$same_json
+    local what="$1, $2" form=$2 target=$3 command commands=() line moment=cat json=$same_json remotely=() _
     local -A lines=([virtq]="--once $target" ["virtq -q"]="--once -q $target"
         ["virtq show disk0:0"]="show --once $target disk0:0" ["virtq --json"]="--once --json $target")
     shift 3
@@ -112,7 +113,12 @@ same_answers() {
     for command in "${!lines[@]}"; do
         commands+=("$command" "shell $VIRTQ ${lines[$command]}")
     done
-    output=$(in_gdb "$form" "$@" -- "${commands[@]}" "virtq -q -v")
+    # A main loop that waits for QEMU's lock as gdb stops it is a finding, which only gdb sees.
+    for _ in {1..10}; do
+        [[ $what != *gdbserver* ]] || { serve "$target"; remotely=(-iex 'set sysroot /' -ex "target remote $remote"); }
+        output=$(in_gdb "$form" "$@" "${remotely[@]}" -- "${main_loop[@]}" "${commands[@]}" "virtq -q -v")
+        [[ $target == "${vm_pid:-}" ]] && ! _vm_sleeps "$output" || break
+    done
     for command in "${!lines[@]}"; do
         line="shell $VIRTQ ${lines[$command]}"
         if [[ $command == *json ]]; then
@@ -125,6 +131,8 @@ same_answers() {
     done
     contains "$what: the finding" "$(part "$output" "virtq -q")" "disk0 queue 0 (request)"
 }
+# What gdb tells of the first thread, for _vm_sleeps.
+main_loop=("thread apply 1 bt 1" 'thread apply 1 printf "returns %ld\n", $rax')
 # While gdb holds a live process, the command line sees threads that are stopped, and gdb what they did. Through gdbserver it
 # has neither counts of eventfds nor the clock that ages of requests are told by, which make a finding surer.
 same_json='del(.target, .report, .qemu.executable, .qemu.layout)'
