@@ -83,16 +83,16 @@ for series in 7.2 10; do
     quiet=0
     for _ in {1..15}; do
         run --json --interval=1 "$vm_pid"
-        [[ $status == 0 && -z $(findings) ]] && quiet=$((quiet + 1))
+        [[ -n $output && -z $(accusations '' '') ]] && quiet=$((quiet + 1))
     done
-    equal "QEMU $series, under load: 15 of 15 runs find nothing" 15 "$quiet"
+    equal "QEMU $series, under load: 15 of 15 runs accuse nobody" 15 "$quiet"
     check "QEMU $series: the device is a vhost device of a user process" jq -e '.devices[0] |
         .vhost and ."vhost-backend" == "user" and ."vhost-started" and .queues[0].vhost' <<<"$output"
     equal "QEMU $series: QEMU's own indices are stale while the ring is far ahead" "0 0 true" "$(jq -r '
         .devices[0].queues[0] | "\(."used-idx") \(."last-avail-idx") \(."used-ring-idx" != 0)"' <<<"$output")"
     check "QEMU $series: the ring goes on after 15 runs" wait_until 60 moved
     run "$vm_pid"
-    check "QEMU $series: the table marks what is stale" grep -qE '^0 vhost0 .* ~ +~ .*ok/' <<<"$output"
+    check "QEMU $series: the table marks what is stale" grep -qE '^0 vhost0 .* ~ +~ ' <<<"$output"
 
     only_disk1_busy
     kill -STOP "$backend"
@@ -108,8 +108,7 @@ for series in 7.2 10; do
     one_read_ended "backend goes on"
     vm_load_start vda
     check "QEMU $series, backend goes on: the queue moves" wait_until 60 moved
-    run --json "$vm_pid"
-    expect 0 "" "QEMU $series, backend goes on: nothing"
+    healthy "backend goes on"
 
     # With a request in its hands, libvhost-user would end itself when it is finished.
     only_disk1_busy

@@ -248,7 +248,7 @@ lock() {
     wait_until 60 iothread0_wants_lock || no_go "QEMU $qemu_series, lock: the request's thread wants it"
     check "QEMU $qemu_series, lock: the guest waits" not_ended lock
     # The owner of the lock still runs the guest's timers, and while it runs it may let go of the lock: nobody is blamed.
-    state_tries=5 state lock lock0 0
+    state lock lock0 0
     request_is lock0 0 in 1600 4096
     check "QEMU $qemu_series, lock: it is still held" kill -0 "$holder"
     vm_stop

@@ -35,12 +35,14 @@ _judge() {
     equal "$1: nothing is found elsewhere" "" "$(accusations "${@:3}")"
 }
 
-# _look_for VERDICT DEVICE QUEUE COMMAND...: until the queue has that verdict, or for $state_tries times.
+# _look_for VERDICT DEVICE QUEUE COMMAND...: until the queue has that verdict, at most five times. What a thread happens to
+# do at one moment may hide a state: a main loop that is awake for something else may be about to look at the queue.
 _look_for() {
-    local tries=${state_tries:-1}
-    while true; do
+    local look
+    for look in {1..5}; do
         "${@:4}"
-        [[ $(verdict "$2" "$3") != "$1" ]] && ((--tries > 0)) || break
+        [[ $(verdict "$2" "$3") != "$1" ]] || break
+        printf '# look %d at %s:%s: %s\n' "$look" "$2" "$3" "$(verdict "$2" "$3")"
     done
 }
 
@@ -50,8 +52,7 @@ _run_on_core() {
     run --json "$tap_dir/core"
 }
 
-# state NAME DEVICE QUEUE [ELSEWHERE...]: virtq names it, live and from a core; within $state_tries looks each, where the
-# state does not show at every moment.
+# state NAME DEVICE QUEUE [ELSEWHERE...]: virtq names it, live and from a core.
 state() {
     local name=$1 device=$2 queue=$3 what="QEMU $qemu_series, $1" live core=-
     _look_for "${live_verdict[$name]}" "$device" "$queue" run --json --interval=1 "$vm_pid"
