@@ -21,7 +21,7 @@ if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
 fi
 echo "installing missing packages: $missing" >&2
 export DEBIAN_FRONTEND=noninteractive
-options=(-y -q -o DPkg::Lock::Timeout=300 --no-install-recommends)
-apt-get -q -o DPkg::Lock::Timeout=300 update >&2
+options=(-q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5)
+apt-get "${options[@]}" update >&2
 # shellcheck disable=SC2086 # a list of words
-apt-get "${options[@]}" install $missing >&2
+apt-get "${options[@]}" -y --no-install-recommends install $missing >&2

@@ -12,11 +12,19 @@ if ! command -v chromium >/dev/null; then
     finish
 fi
 
-# browse PAGE ARGUMENT...: what it says is in $tap_dir/browser.log
+# browse PAGE ARGUMENT...: what it says is in $tap_dir/browser.log. One that crashes as it starts gets another chance.
 browse() {
+    local page=$1 _
+    shift
+    for _ in 1 2 3; do
+        rm -rf "$tap_dir/profile"
+        if _browse "$page" "$@" >"$tap_dir/browser.out"; then break; fi
+    done
+    cat "$tap_dir/browser.out"
+}
+_browse() {
     local page=$1
     shift
-    rm -rf "$tap_dir/profile"
     timeout 90 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
         --disable-background-networking --disable-component-update --disable-sync --disable-dev-shm-usage \
         --user-data-dir="$tap_dir/profile" --enable-logging=stderr --window-size=1100,1400 "$@" "file://$page" \
