@@ -52,8 +52,18 @@ flip() {
     printf "\\$(printf %o $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-random_below() {
-    echo $(((RANDOM << 30 | RANDOM << 15 | RANDOM) % $1))
+# random_places NAME COUNT SIZE [START]: appends so many places of SIZE bytes from START on to the array NAME; the same
+# ones in each run, but for the size. (In a subshell, bash would draw others each time.)
+random_places() {
+    local -n places_of=$1
+    local i
+    for ((i = 0; i < $2; i++)); do
+        places_of+=($((${4:-0} + ((RANDOM << 15 | RANDOM) * $3 >> 30))))
+    done
+}
+
+descending() {
+    printf '%s\n' "$@" | sort -rn
 }
 
 use_qemu 10
@@ -123,11 +133,15 @@ run_as=()
 # cuts CORE COUNT [ARGUMENT...]: half of the places in what describes the core, half in memory; in descending order, so
 # that one copy is enough. Sets answers, how many were partial at least.
 cuts() {
-    local core=$1 count=$2 size place problem bad=''
+    local core=$1 count=$2 size places=() place problem bad=''
     shift 2
     declare -A ends=([0]=0 [1]=0 [2]=0 [3]=0)
-    size=$(stat -c %s "$core")
-    for place in $(for ((i = 0; i < count; i += 2)); do random_below 65536; random_below "$size"; done | sort -rn); do
+    # What gdb writes behind the last segment, sections, nobody needs.
+    size=$(readelf -lW "$core" 2>/dev/null | awk '$1 == "LOAD" || $1 == "NOTE" { print $2, $5 }' |
+        while read -r start length; do echo $((start + length)); done | sort -rn | head -n 1)
+    random_places places $((count / 2)) 65536
+    random_places places $((count / 2)) "$size"
+    for place in $(descending "${places[@]}"); do
         truncate -s "$place" "$core"
         run --json "$@" "$core"
         ends[$status]=$((${ends[$status]:-0} + 1))
@@ -152,9 +166,10 @@ zstd -q -1 core
 # gdb writes the notes last: a cut core says nothing about itself.
 cuts core 20 -e "$VM_QEMU"
 check "gdb's core, cut, gives answers with --exe" test "$answers" -ge 5
-size=$(stat -c %s core.zst)
+places=()
+random_places places 10 "$(stat -c %s core.zst)"
 bad=''
-for place in $(for _ in {1..10}; do random_below "$size"; done | sort -rn); do
+for place in $(descending "${places[@]}"); do
     truncate -s "$place" core.zst
     run --json core.zst
     problem=$(survived)
@@ -177,9 +192,8 @@ flips() {
     headers=$(readelf -hW "$core" | awk '/Number of program headers/ { print $5 * 56 }')
     read -r notes_at notes_size < <(readelf -lW "$core" 2>/dev/null | awk '$1 == "NOTE" { print $2, $5; exit }')
     places=({0..63})
-    for ((i = 0; i < count; i++)); do
-        places+=($((64 + $(random_below "$headers"))) $((notes_at + $(random_below "$notes_size"))))
-    done
+    random_places places "$count" "$headers" 64
+    random_places places "$count" $((notes_size)) $((notes_at))
     for place in "${places[@]}"; do
         flip "$core" "$place"
         run --json "$core"

@@ -8,11 +8,11 @@
 boot=$tap_dir/boot.img
 polling_boot_sector "$boot"
 
-# started: the queue is set up and has seen requests.
-started() {
+# firmware_has FILTER: jq's FILTER holds for the disk's queue.
+firmware_has() {
     local status output errors
     run --json --once "$machine_pid"
-    jq -e '.devices[0].queues[0] | ."set-up" and ."avail-idx" >= '"$1" <<<"$output" >/dev/null 2>&1
+    jq -e ".devices[0].queues[0] | $1" <<<"$output" >/dev/null 2>&1
 }
 
 for series in 7.2 10; do
@@ -20,7 +20,7 @@ for series in 7.2 10; do
     machine_start "$VM_QEMU" -M q35,accel=tcg -m 64 \
         -blockdev "driver=file,filename=$boot,node-name=node0,read-only=on,locking=off" \
         -device virtio-blk-pci,id=boot0,drive=node0,bootindex=0 || no_go "QEMU $series starts"
-    check "QEMU $series: the boot sector reads" wait_until 60 started 1000
+    check "QEMU $series: the boot sector reads" wait_until 60 firmware_has '."set-up" and ."avail-idx" >= 1000'
     quiet=0
     for _ in {1..10}; do
         run --json --interval=1 "$machine_pid"
@@ -40,8 +40,7 @@ for series in 7.2 10; do
         -blockdev driver=null-co,node-name=node0,size=1073741824,latency-ns=200000000000 \
         -device virtio-blk-pci,id=slow0,drive=node0,bootindex=0,iothread=iothread0,cyls=1000,heads=16,secs=63 \
         -device virtio-serial-pci,id=serial0 || no_go "QEMU $series starts"
-    check "QEMU $series: the firmware reads its first sector" wait_until 60 started 1
-    sleep 0.5
+    check "QEMU $series: the firmware reads its first sector" wait_until 60 firmware_has '.inuse == 1'
     run --json "$machine_pid"
     expect 1 "slow0:0 in-device/backend-io $(aged medium high)" "QEMU $series, a disk that does not answer: its queue, nothing else"
     equal "QEMU $series: available 1, taken 1, used 0, in flight 1" "1 1 1 0 1" "$(jq -r '.devices[0].queues[0] |
