@@ -89,9 +89,13 @@ some_io() {
     wait_until 60 at_rest || no_go "the guest comes to rest"
 }
 
-# resumed: after cont, which makes the guest's serial port of QEMU 10 lose what it is sent at once.
+# resumed: after cont, which makes the guest's serial port of QEMU 10 lose what it is sent at once; until the guest answers.
 resumed() {
-    sleep 1
+    local _
+    for _ in {1..12}; do
+        ! VM_TIMEOUT=5 vm_guest true 2>/dev/null || return 0
+    done
+    no_go "the guest answers after cont"
 }
 
 # machine_start QEMU [ARGUMENT...]: a machine without a guest system; sets machine_pid and machine_dir. One at a time.
