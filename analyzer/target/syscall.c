@@ -157,24 +157,37 @@ void syscall_from_registers(uint16_t machine, const uint8_t *code, struct target
 		from_aarch64(code, thread);
 }
 
+enum { CODE_SIZE = 8 };
+
+static bool needs_code(uint16_t machine, const struct target_thread *thread)
+{
+	return machine == EM_AARCH64 || (machine == EM_X86_64 && may_repeat_x86_64(thread));
+}
+
+/** @return false if it cannot be read. */
+static bool read_code(struct target *target, const struct target_thread *thread, uint8_t *code)
+{
+	struct target_request request = {
+		.address = thread->pc - 4, .buffer = code, .length = CODE_SIZE,
+	};
+
+	if (!thread->has_pc || thread->pc < 4 || thread->pc > UINT64_MAX - CODE_SIZE)
+		return false;
+	target->ops->read_many(target, &request, 1);
+	bool is_read = !request.error;
+	virtq_error_destroy(request.error);
+	return is_read;
+}
+
 void syscall_of_threads(struct target *target, struct target_thread *threads, size_t num)
 {
 	uint16_t machine = target->info.machine;
 
 	for (size_t i = 0; i < num; i++) {
-		uint8_t code[8];
-		struct target_request request = {
-			.address = threads[i].pc - 4, .buffer = code, .length = sizeof(code),
-		};
-		bool is_needed = machine == EM_AARCH64 ||
-				 (machine == EM_X86_64 && may_repeat_x86_64(&threads[i]));
-		bool has_code = is_needed && threads[i].has_pc && threads[i].pc >= 4 &&
-				threads[i].pc <= UINT64_MAX - 8;
+		uint8_t code[CODE_SIZE];
+		bool has_code = needs_code(machine, &threads[i]) &&
+				read_code(target, &threads[i], code);
 
-		if (has_code)
-			target->ops->read_many(target, &request, 1);
-		has_code = has_code && !request.error;
-		virtq_error_destroy(request.error);
 		syscall_from_registers(machine, has_code ? code : NULL, &threads[i]);
 	}
 }

@@ -14,11 +14,10 @@ fi
 
 # browse PAGE ARGUMENT...: what it says is in $tap_dir/browser.log. One that crashes as it starts gets another chance.
 browse() {
-    local page=$1 _
-    shift
+    local _
     for _ in 1 2 3; do
         rm -rf "$tap_dir/profile"
-        if _browse "$page" "$@" >"$tap_dir/browser.out"; then break; fi
+        ! _browse "$@" >"$tap_dir/browser.out" || break
     done
     cat "$tap_dir/browser.out"
 }

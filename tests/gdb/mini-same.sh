@@ -132,8 +132,8 @@ for form in "${forms[@]}"; do
         serve "$pid"
         output=$(in_gdb "$form" "$mini-7.2" -iex 'set sysroot /' -ex "target remote $remote" -- \
             'thread apply all printf "in call %ld\n", $orig_rax' virtq detach)
-        ! grep -q "^in call -" <<<"$output" || { let_go; continue; }
-        break
+        grep -q "^in call -" <<<"$output" || break
+        let_go
     done
     output=$(part "$output" virtq)
     if [[ $form == python ]]; then

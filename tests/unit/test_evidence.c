@@ -696,9 +696,10 @@ static void the_owner_of_a_mutex(void **state)
 
 /* ---- Registers -------------------------------------------------------------------------------- */
 
+enum { RAX = 0, RSI = 4, RDI = 5 }; /* DWARF numbers of x86-64 */
+
 static void registers_of_x86_64(void **state)
 {
-	enum { RAX = 0, RSI = 4, RDI = 5 };
 	struct target_thread thread = { 0 };
 
 	(void)state;
@@ -744,7 +745,6 @@ static void registers_of_x86_64(void **state)
 /** A thread that was let go and stopped again before it repeated its call. */
 static void registers_of_x86_64_before_a_call_is_repeated(void **state)
 {
-	enum { RAX = 0, RSI = 4, RDI = 5 };
 	/* syscall at the program counter; before it */
 	static const uint8_t again[] = { 0, 0, 0, 0, 0x0f, 0x05, 0x89, 0xc2 };
 	static const uint8_t ended[] = { 0, 0, 0x0f, 0x05, 0x89, 0xc2, 0, 0 };
